@@ -15,6 +15,20 @@ import time
 HISTORY = "history.json"
 
 
+def log_dir(directory):
+    """The absolute folder in which searches keep their records.
+
+    Args:
+        directory: an absolute path stays as it is; a relative one is taken from the folder that the
+            environment variable COURSE_OUTPUT names, else from the repository's root.
+
+    Returns:
+        A ``pathlib.Path``; the folder is not created.
+    """
+    root = os.environ.get("COURSE_OUTPUT") or pathlib.Path(__file__).resolve().parent.parent
+    return pathlib.Path(root).resolve() / directory
+
+
 def write_json(path, value):
     """Write ``value`` as JSON so that a kill or a full disk leaves the old file or the new, whole."""
     path = pathlib.Path(path)
