@@ -1,0 +1,88 @@
+"""The models in the notebooks and the models in helpers are the same, layer by layer."""
+
+import pathlib
+import types
+
+import nbformat
+import pytest
+
+from helpers import models
+
+NOTEBOOKS = pathlib.Path(__file__).parents[1] / "notebooks"
+SHAPE = types.SimpleNamespace(image_shape=(28, 28, 1), num_classes=10)
+
+
+def function_of(notebook, cell_id):
+    """Run one cell of a notebook by itself and return the function that it defines."""
+    import keras
+
+    cells = nbformat.read(NOTEBOOKS / notebook, as_version=4).cells
+    (source,) = [cell.source for cell in cells if cell.id == cell_id]
+    namespace = {"keras": keras, "layers": keras.layers, "data": SHAPE}
+    exec(source, namespace)
+    functions = [v for v in namespace.values() if isinstance(v, types.FunctionType)]
+    assert len(functions) == 1
+    return functions[0]
+
+
+def described(model):
+    """What makes two models the same: layers, optimizer, loss and metrics, automatic names left out."""
+    layers = [
+        (type(layer).__name__, {k: v for k, v in layer.get_config().items() if k != "name"})
+        for layer in model.layers
+    ]
+    compiled = model.get_compile_config()
+    compiled["optimizer"]["config"].pop("name")
+    return layers, model.input_shape, model.output_shape, compiled
+
+
+def test_the_baseline_of_notebook_01_is_the_helpers_baseline():
+    taught = function_of("01_baseline_cnn.ipynb", "model-build")()
+    assert described(taught) == described(models.build_baseline())
+
+
+@pytest.mark.parametrize("values", [{}, {"L1_Conv2D_Filters": 64, "L3_Dense_num": 216}])
+def test_the_hypermodel_of_notebook_02_is_the_helpers_hypermodel(values):
+    import keras_tuner as kt
+
+    found = []
+    for build in (function_of("02_hypermodel.ipynb", "build"), models.hypermodel()):
+        hp = kt.HyperParameters()
+        build(hp)
+        hp.values.update(values)
+        found.append((described(build(hp)), hp.get_config()))
+    assert found[0] == found[1]
+
+
+def test_the_space_is_the_one_of_the_course():
+    import keras_tuner as kt
+
+    hp = kt.HyperParameters()
+    models.hypermodel()(hp)
+    space = {p.name: (p.min_value, p.max_value, p.step, p.sampling) for p in hp.space}
+    assert space == {
+        "L1_Conv2D_Filters": (8, 64, 4, "linear"),
+        "L2_Conv2D_Filters": (8, 64, 4, "linear"),
+        "L3_Dense_num": (4, 216, 4, "linear"),
+    }
+
+
+def test_the_models_take_other_shapes_and_class_counts():
+    import keras_tuner as kt
+
+    assert models.build_baseline((16, 20, 3), 4).output_shape == (None, 4)
+    build = models.hypermodel((16, 20, 3), 4)
+    assert build(kt.HyperParameters()).input_shape == (None, 16, 20, 3)
+
+
+def test_a_changed_model_is_noticed():
+    import keras
+    import keras_tuner as kt
+
+    model = models.hypermodel()(kt.HyperParameters())
+    other = keras.Sequential(
+        [keras.Input((28, 28, 1))]
+        + [keras.layers.Dropout(0.3) if type(x).__name__ == "Dropout" else x for x in model.layers]
+    )
+    other.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    assert described(other) != described(model)
