@@ -13,6 +13,7 @@ Every run gets a folder of its own; an existing one is never written to except b
 import argparse
 import ast
 import contextlib
+import copy
 import datetime
 import difflib
 import html
@@ -76,17 +77,21 @@ def select(names, folder=NOTEBOOKS):
     return list(dict.fromkeys(chosen))
 
 
-def inspect(path):
-    """A notebook's parameters as papermill sees them: name to (type, default, help, rule).
+def inspect(notebook):
+    """The parameters of a notebook (object or path) as papermill sees them.
 
-    The default is Python source; the rule is what the notebook gives to ``checks.parameters``, or
-    None where it gives none.
+    Returns:
+        name to (type, default, help, rule): the type is None when papermill sees none, the default
+        is Python source, the rule is what the notebook gives to ``checks.parameters``, else None.
     """
     import papermill
 
+    if isinstance(notebook, (str, pathlib.Path)):
+        notebook = nbformat.read(notebook, as_version=4)
+    notebook = copy.deepcopy(notebook)
     with _quiet_papermill():
-        found = papermill.inspect_notebook(str(path).replace("{", "{{").replace("}", "}}"))
-    rules = allowed_values(nbformat.read(path, as_version=4))
+        found = papermill.inspect_notebook(notebook)
+    rules = allowed_values(notebook)
     return {
         name: (
             TYPES.get(one["inferred_type_name"].replace(" ", "")),
