@@ -260,6 +260,7 @@ BROKEN = {
     ],
     rules.has_short_cells: [
         edit("count", "print(total)", "print(total)\n" * 15),
+        edit("count", "total = images * 2", "def build(hp):\n" + "    hp.Int()\n" * 25),
         lambda notebook: [one.update(source="x") for one in rules.code_cells(notebook)],
     ],
     rules.keeps_the_test_set_shut: [
