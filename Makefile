@@ -2,10 +2,11 @@
 
 PYTHONS := python3 python3.12 python3.13 python3.11
 IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-PYTHON ?= $(or $(shell for p in $(PYTHONS); do $$p -c '$(IS_SUPPORTED)' 2>&1 && echo $$p && break; done 2>/dev/null),python3)
+PYTHON ?= $(or $(shell for p in $(PYTHONS); do $$p -c '$(IS_SUPPORTED)' >/dev/null 2>&1 && echo $$p && break; done),python3)
 
 VENV := .venv
 PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv pip install --python $(PY)
 READY := $(VENV)/ready
 START := notebooks/00_start_here.ipynb
 
@@ -33,15 +34,17 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_INDEX_STRATEGY ?= unsafe-best-match
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help setup lab run test lint execute record lock clean
+.PHONY: help setup lab run test lint execute record bench slides lock clean
 
 help:
 	@echo "make lab      set up, then open the course in JupyterLab"
-	@echo "make run      set up, then run every notebook into runs/, one HTML page each"
+	@echo "make run      set up, then run every notebook into a new folder of runs/, one HTML page each"
 	@echo "make test     set up, then check everything that CI checks"
 	@echo "make lint     check the style of modules, tests and notebooks"
 	@echo "make execute  run the notebooks and save them with their outputs"
 	@echo "make record   run or resume the recorded search (75 minutes)"
+	@echo "make bench    measure what the search layer costs and saves"
+	@echo "make slides   write the notebooks as slides into build/slides/"
 	@echo "make lock     bring requirements.lock up to date with pyproject.toml"
 	@echo "make clean    remove what was built; log/ and runs/ stay"
 	@echo "A Python of your choice: make PYTHON=python3.12 lab"
@@ -62,10 +65,11 @@ $(READY): requirements.lock
 	  || { echo "This Python has neither pip nor ensurepip. On Debian and Ubuntu:" \
 	         "apt-get install python3-venv. Then call make again." >&2; exit 1; }; \
 	$(PY) -m pip install --quiet --only-binary :all: --require-hashes -r $(VENV)/uv.txt \
-	  && $(VENV)/bin/uv pip install --python $(PY) --compile-bytecode --require-hashes -r requirements.lock \
+	  && $(UV) --compile-bytecode --require-hashes -r requirements.lock \
+	  && $(UV) --quiet --no-deps --no-build-isolation --editable . \
 	  || { echo "uv could not install the lock, so pip does: some minutes more."; \
-	       $(PY) -m pip install --compile --require-hashes -r requirements.lock; }; \
-	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	       $(PY) -m pip install --compile --require-hashes -r requirements.lock; \
+	       $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .; }
 	@touch $(READY)
 
 lab: $(READY)
@@ -73,7 +77,7 @@ lab: $(READY)
 	  --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(START)
 
 run: $(READY)
-	@$(PY) -m helpers.rerun --output runs/$$(date +%Y-%m-%d_%H-%M-%S)
+	@$(PY) -m helpers.rerun
 
 test: lint
 	@$(PY) -m pytest
@@ -87,6 +91,12 @@ execute: $(READY)
 
 record: $(READY)
 	@$(PY) -m helpers.record
+
+bench: $(READY)
+	@$(PY) -m benchmarks
+
+slides: $(READY)
+	@$(PY) -m nbconvert --log-level WARN --to slides --output-dir build/slides notebooks/*.ipynb
 
 # Keeps the versions that still fit; UPGRADE=--upgrade takes the newest of everything,
 # UPGRADE="--upgrade-package jupyterlab" of one package.

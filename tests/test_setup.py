@@ -1,5 +1,7 @@
 """The set-up of the course: the lock, what is declared, the Makefile and environment.yml."""
 
+import ast
+import json
 import pathlib
 import re
 import subprocess
@@ -117,6 +119,38 @@ def test_tensorboard_has_the_number_of_tensorflow():
     assert numbers["tensorboard"] == numbers["tensorflow"] == numbers["tensorflow-cpu"]
 
 
+def imported():
+    """Return the top-level packages that modules, tests and notebooks import, with one place."""
+    sources = {
+        path: path.read_text(encoding="utf-8")
+        for path in [ROOT / "conftest.py", *ROOT.glob("helpers/*.py"), *ROOT.glob("tests/*.py")]
+        if path.exists()
+    }
+    for path in ROOT.glob("notebooks/*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        lines = "".join("".join(c["source"]) + "\n" for c in cells if c["cell_type"] == "code")
+        sources[path] = "".join(
+            "\n" if re.match(r"\s*[%!]", line) else line for line in lines.splitlines(keepends=True)
+        )
+    found = {}
+    for path, source in sources.items():
+        for node in ast.walk(ast.parse(source, str(path))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0]: path.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found[node.module.split(".")[0]] = path.name
+    return found
+
+
+def test_every_package_that_is_imported_is_declared():
+    names = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow", "IPython": "ipython"}
+    own = {"helpers", *(path.stem for path in (ROOT / "tests").iterdir())}
+    known = {requirement.name.replace("-", "_") for requirement in map(Requirement, declared())}
+    for package, place in imported().items():
+        if package not in sys.stdlib_module_names | own:
+            assert names.get(package, package).replace("-", "_") in known, f"{package} in {place}"
+
+
 def test_the_build_back_end_is_in_the_lock():
     names = {requirement.name for requirement, _ in locked()}
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -166,13 +200,14 @@ def test_every_make_command_that_a_text_names_is_a_target(name):
     assert named <= make_targets(), f"not in the Makefile: {sorted(named - make_targets())}"
 
 
-def test_every_module_that_the_makefile_calls_exists():
-    for name in re.findall(r"\$\(PY\) -m (helpers\.\w+)", MAKEFILE):
-        assert (ROOT / name.replace(".", "/")).with_suffix(".py").exists(), name
+def test_every_module_of_the_course_that_the_makefile_calls_exists():
+    for name in re.findall(r"\$\(PY\) -m (helpers\.\w+|benchmarks)", MAKEFILE):
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
 
 
 def test_every_command_of_the_makefile_sets_up_first():
-    for target in ("lab", "run", "lint", "execute", "record", "lock"):
+    for target in ("lab", "run", "lint", "execute", "record", "bench", "slides", "lock"):
         assert re.search(rf"^{target}: \$\(READY\)$", MAKEFILE, flags=re.MULTILINE), target
     assert re.search(r"^test: lint$", MAKEFILE, flags=re.MULTILINE)
 
