@@ -256,3 +256,339 @@ def seed_spread(
         title = f"{runs} seeds, nothing else changed: the {label} varies by {widest:.3f}"
     ax.set(xlabel=f"{label} (diamond: mean, {level:.0%} interval)", title=title)
     return ax
+
+
+def best_so_far(curves, ax=None, *, score="validation loss", title=None):
+    """Draw the best score after each trial, with the single trials as dots.
+
+    Args:
+        curves: what ``results.best_so_far`` returns, or a dictionary from a name to such a table.
+        ax: axes to draw on; None makes a new figure.
+        score: what the score is.
+        title: the finding; None computes it (the trial with the best score of each search).
+
+    Returns:
+        The axes.
+    """
+    curves = curves if isinstance(curves, dict) else {"": curves}
+    ax = _axes(ax)
+    found = []
+    for (name, table), key in zip(curves.items(), CYCLE, strict=False):
+        colour = COLOURS[key]
+        ax.plot(table["trials"], table["score"], "o", color=colour, alpha=0.35, markersize=5)
+        ax.step(table["trials"], table["best"], where="post", color=colour, label=name or None)
+        last = table["best"].iloc[-1]
+        first = int((table["best"] == last).to_numpy().argmax())
+        ax.plot(table["trials"].iloc[first], last, "*", color=colour, markersize=14, zorder=3)
+        prefix = f"{name}: " if name else ""
+        found.append(f"{prefix}best {last:.3f} in trial {first + 1} of {len(table)}")
+    ax.set(xlabel="trials so far", ylabel=score, title=title or "; ".join(found))
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    if any(curves):
+        ax.legend()
+    return ax
+
+
+def _positions(values, config):
+    """Numbers to draw a hyperparameter at, and its tick labels when it is not a number."""
+    active = values.dropna()
+    if all(
+        isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_))
+        for value in active
+    ):
+        return values.astype(float).to_numpy(), None
+    labels = [value for value in config.get("values", []) if value in set(active)]
+    labels += sorted(set(active) - set(labels), key=str)
+    return values.map({label: index for index, label in enumerate(labels)}).to_numpy(float), labels
+
+
+def _trend(x, y):
+    """A moving median over a third of the points, for the eye."""
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], y[order]
+    width = max(5, len(x) // 3)
+    middle = [
+        (np.mean(x[start : start + width]), np.median(y[start : start + width]))
+        for start in range(0, len(x) - width + 1)
+    ]
+    return np.array(middle).T if len(middle) > 1 else None
+
+
+def slices(table, *, direction="min", score="validation loss", names=None, title=None):
+    """Draw the score against each hyperparameter, with a moving median and the best trial.
+
+    Args:
+        table: what ``results.trials_table`` returns.
+        direction: "min" when a lower score is better, else "max".
+        score: what the score is.
+        names: hyperparameters to draw; None draws all that vary.
+        title: title of the figure; None computes it (the values of the best trial).
+
+    Returns:
+        The figure; one axes a hyperparameter.
+    """
+    from helpers import results
+
+    rows = results.ranked(table, direction)
+    names = names or [
+        name for name in results.hyperparameters(rows) if rows[name].nunique(dropna=True) > 1
+    ]
+    if not names:
+        raise ValueError("No hyperparameter varies between the trials: there is nothing to draw.")
+    columns = min(3, len(names))
+    lines = -(-len(names) // columns)
+    made, axes = figure(
+        lines,
+        columns,
+        width=max(5.0, 3.4 * columns),
+        height=3.5 * lines,
+        sharey=True,
+        squeeze=False,
+    )
+    space = table.attrs.get("space", {})
+    for ax, name in zip(axes.flat, names, strict=False):
+        config = space.get(name, {}).get("config", {})
+        x, labels = _positions(rows[name], config)
+        y = rows["score"].to_numpy()
+        shown = np.isfinite(x)
+        ax.plot(x[shown], y[shown], "o", color=COLOURS["blue"], alpha=0.55, markersize=6)
+        if labels is None and shown.sum() >= 6:
+            trend = _trend(x[shown], y[shown])
+            if trend is not None:
+                ax.plot(*trend, color=COLOURS["black"], label="moving median")
+        if shown[0]:
+            ax.plot(
+                x[0], y[0], "*", color=COLOURS["vermillion"], markersize=16, label="best", zorder=3
+            )
+        if labels is not None:
+            ax.set_xticks(range(len(labels)), [str(label) for label in labels])
+        elif config.get("sampling") in ("log", "reverse_log"):
+            ax.set_xscale("log")
+        ax.set_xlabel(name)
+    for ax in list(axes.flat)[len(names) :]:
+        ax.axis("off")
+    for ax in axes[:, 0]:
+        ax.set_ylabel(score)
+    axes.flat[0].legend(loc="best")
+    best = ", ".join(f"{name} = {rows[name].iloc[0]}" for name in names)
+    made.suptitle(title or f"Best of {len(rows)} trials: {best}", x=0.01, ha="left", fontsize=12)
+    return made
+
+
+def parallel_coordinates(
+    table, ax=None, *, best=5, direction="min", score="validation loss", title=None
+):
+    """Draw each trial as a line across its hyperparameters and its score, the best highlighted.
+
+    Args:
+        table: what ``results.trials_table`` returns.
+        ax: axes to draw on; None makes a new figure.
+        best: how many of the best trials to highlight.
+        direction: "min" when a lower score is better, else "max".
+        score: what the score is.
+        title: the finding; None computes it (on which hyperparameter the best agree most).
+
+    Returns:
+        The axes. The best score is at the top; a line has a gap where a hyperparameter is inactive.
+    """
+    from helpers import results
+
+    rows = results.ranked(table, direction)
+    names = [name for name in results.hyperparameters(rows) if rows[name].nunique(dropna=True) > 1]
+    space = table.attrs.get("space", {})
+    best = min(best, len(rows))
+    ax = _axes(ax, width=9.0, height=5.0)
+    heights, spans = [], {}
+    for position, name in enumerate([*names, score]):
+        if position < len(names):
+            config = space.get(name, {}).get("config", {})
+            x, labels = _positions(rows[name], config)
+            if config.get("sampling") in ("log", "reverse_log"):
+                low, high = np.log(np.nanmin(x)), np.log(np.nanmax(x))
+                scaled = (np.log(x) - low) / max(high - low, 1e-12)
+            else:
+                scaled = (x - np.nanmin(x)) / max(np.nanmax(x) - np.nanmin(x), 1e-12)
+            spans[name] = np.ptp(scaled[:best]) if np.all(np.isfinite(scaled[:best])) else 1.0
+            ends = (labels[0], labels[-1]) if labels else (np.nanmin(x), np.nanmax(x))
+            ends = [f"{end:g}" if isinstance(end, float) else str(end) for end in ends]
+        else:
+            y = rows["score"].to_numpy()
+            scaled = (y - y.min()) / max(np.ptp(y), 1e-12)
+            ends = [f"{y.min():.3f}", f"{y.max():.3f}"]
+            if direction == "min":
+                scaled, ends = 1 - scaled, ends[::-1]
+        heights.append(scaled)
+        ax.axvline(position, color=COLOURS["grey"], linewidth=1)
+        for height, text, side in ((0, ends[0], "top"), (1, ends[1], "bottom")):
+            ax.text(position, height + (0.02 if height else -0.02), text, ha="center", va=side)
+    heights = np.array(heights)
+    for index in reversed(range(len(rows))):
+        highlighted = index < best
+        ax.plot(
+            heights[:, index],
+            color=COLOURS["vermillion"] if highlighted else COLOURS["sky"],
+            alpha=1.0 if highlighted else 0.35,
+            linewidth=2.5 if highlighted else 1.2,
+            zorder=3 if highlighted else 2,
+        )
+    if title is None and spans:
+        agreed = min(spans, key=spans.get)
+        title = f"The best {best} of {len(rows)} trials agree most on {agreed}"
+    ax.set_xticks(range(len(names) + 1), [*names, score])
+    ax.set(yticks=[], ylim=(-0.1, 1.1), xlim=(-0.3, len(names) + 0.3), title=title)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.grid(False)
+    return ax
+
+
+def importance(found, ax=None, *, title=None):
+    """Draw how much each hyperparameter matters, with the surrogate's R2 in the title.
+
+    Args:
+        found: what ``results.importance`` returns.
+        ax: axes to draw on; None makes a new figure.
+        title: the finding; None computes it. R2 is always shown.
+
+    Returns:
+        The axes; the bars are grey when the surrogate is not to be trusted.
+    """
+    table = found.table.iloc[::-1]
+    ax = _axes(ax, height=1.7 + 0.55 * len(table))
+    ax.barh(
+        table["hyperparameter"],
+        table["importance"],
+        xerr=table["spread"],
+        color=COLOURS["blue"] if found.trusted else "#C8C8C8",
+        ecolor=COLOURS["black"],
+        capsize=4,
+    )
+    ax.axvline(0, color=COLOURS["black"], linewidth=1)
+    if title is None:
+        top = found.table["hyperparameter"].iloc[0]
+        title = (
+            f"{top} matters most" if found.trusted else "Not to be trusted: do not read the bars"
+        )
+    ax.set(
+        title=f"{title}\n(surrogate: R2 = {found.r2:.2f}, {found.trials} trials)",
+        xlabel="R2 lost when the values are shuffled",
+    )
+    return ax
+
+
+def top_fraction(curve, ax=None, *, fraction=0.05, title=None):
+    """Draw the probability that a random search has met a top trial, theory and resampled.
+
+    Args:
+        curve: what ``results.top_fraction_curve`` returns.
+        ax: axes to draw on; None makes a new figure.
+        fraction: the share that counts as top.
+        title: the finding; None computes it (trials for 95 % by theory).
+
+    Returns:
+        The axes.
+    """
+    from helpers import results
+
+    ax = _axes(ax)
+    needed = results.trials_needed(0.95, fraction)
+    trials = np.arange(1, max(int(curve["trials"].max()), round(1.2 * needed)) + 1)
+    ax.plot(
+        trials,
+        results.top_fraction_probability(trials, fraction),
+        color=COLOURS["black"],
+        label=f"theory: 1 - (1 - {fraction:g})$^n$",
+    )
+    ax.plot(
+        curve["trials"],
+        curve["resampled"],
+        ".",
+        color=COLOURS["orange"],
+        label=f"the {len(curve)} recorded trials, in shuffled order",
+    )
+    ax.axhline(0.95, color=COLOURS["grey"], linewidth=1, linestyle="--")
+    ax.plot(needed, results.top_fraction_probability(needed, fraction), "D", color=COLOURS["blue"])
+    ax.set(
+        xlabel="random trials n",
+        ylabel=f"probability of a top {fraction:.0%} trial",
+        ylim=(0, 1.03),
+        title=title or f"A top {fraction:.0%} trial with 95% probability takes {needed} trials",
+    )
+    ax.legend(loc="lower right")
+    return ax
+
+
+def expected_best(curve, ax=None, *, score="validation loss", title=None):
+    """Draw which best score random searches of 1, 2, … trials end with.
+
+    Args:
+        curve: what ``results.top_fraction_curve`` returns.
+        ax: axes to draw on; None makes a new figure.
+        score: what the score is.
+        title: the finding; None computes it (the gain of the second half of the trials).
+
+    Returns:
+        The axes: the median and the range of nine searches in ten.
+    """
+    ax = _axes(ax)
+    ax.fill_between(
+        curve["trials"],
+        curve["low"],
+        curve["high"],
+        color=COLOURS["sky"],
+        alpha=0.35,
+        linewidth=0,
+        label="nine searches in ten",
+    )
+    ax.plot(curve["trials"], curve["best"], color=COLOURS["blue"], label="median search")
+    if title is None:
+        half = len(curve) // 2
+        start, middle, end = (curve["best"].iloc[i] for i in (0, max(half - 1, 0), -1))
+        share = abs(end - middle) / abs(end - start) if end != start else 0.0
+        title = f"The last {len(curve) - half} of {len(curve)} trials bring {share:.0%} of the gain"
+    ax.set(xlabel="random trials", ylabel=f"best {score}", title=title)
+    ax.legend()
+    return ax
+
+
+def comparison(scores, difference=None, *, score="test accuracy", level=0.95, title=None):
+    """Draw models over the same seeds, paired by lines, beside the difference and its interval.
+
+    Args:
+        scores: a dictionary with two entries: name of the model to one score a seed.
+        difference: what ``evaluate.paired_difference(second, first)`` returns; None computes it.
+        score: what the score is.
+        level: confidence level when the difference is computed here.
+        title: the finding; None computes it.
+
+    Returns:
+        The figure with two axes.
+    """
+    from helpers import evaluate
+
+    (first, a), (second, b) = scores.items()
+    difference = difference or evaluate.paired_difference(b, a, level)
+    made, (left, right) = figure(1, 2, width=9.0, height=4.4, width_ratios=(2, 1))
+    for x, y in zip(a, b, strict=True):
+        left.plot([0, 1], [x, y], "-", color=COLOURS["grey"], linewidth=1, zorder=1)
+    for place, values, key in ((0, a, "blue"), (1, b, "orange")):
+        interval = evaluate.confidence_interval(values, level)
+        left.plot(np.full(len(values), place), values, "o", color=COLOURS[key], markersize=9)
+        aside = place + (-0.15 if place == 0 else 0.15)
+        half = [[interval.mean - interval.low], [interval.high - interval.mean]]
+        left.errorbar(aside, interval.mean, yerr=half, fmt="D", color="black", capsize=5)
+    left.set_xticks([0, 1], [first, second])
+    left.set(xlim=(-0.4, 1.4), ylabel=score, title=f"{len(a)} seeds, the same for both")
+    half = [[difference.mean - difference.low], [difference.high - difference.mean]]
+    right.errorbar(0, difference.mean, yerr=half, fmt="D", color="black", capsize=6)
+    right.axhline(0, color=COLOURS["vermillion"], linewidth=1.5)
+    right.set_xticks([0], [f"{second} minus {first}"])
+    right.set(xlim=(-1, 1), title=f"difference, {difference.level:.0%} interval")
+    if title is None:
+        if difference.low > 0 or difference.high < 0:
+            word = "better" if difference.low > 0 else "worse"
+            title = f"The {second} is {word} by {abs(difference.mean):.3f}"
+        else:
+            title = f"{second} and {first} cannot be told apart over {difference.n} seeds"
+            title = title[0].upper() + title[1:]
+    made.suptitle(title, x=0.01, ha="left")
+    return made

@@ -1,0 +1,612 @@
+"""What a search found: its trials and histories as tables, and what can be concluded from them.
+
+A search is read from its project directory (``trial_*/trial.json``, and ``history.json`` where
+``helpers.search.careful`` kept one), so nothing here needs TensorFlow, except ``small_search``.
+"""
+
+import contextlib
+import dataclasses
+import io
+import json
+import math
+import os
+import pathlib
+
+import numpy as np
+
+HISTORY = "history.json"
+LEADING = ("trial", "status", "score", "best_epoch")
+TRAILING = ("epochs", "seconds", "message")
+RECORDED = pathlib.Path(__file__).parent / "files" / "recorded_search"
+TRUSTED_R2 = 0.3
+TRUSTED_TRIALS = 20
+
+
+def project_directory(source):
+    """The project directory of a tuner, or the path itself, checked to hold a search.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or it holds no trial.
+    """
+    path = pathlib.Path(os.fspath(getattr(source, "project_dir", source)))
+    if not path.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {path}: run the search first, or check directory and project_name."
+        )
+    if not any(path.glob("trial_*")):
+        raise FileNotFoundError(
+            f"The folder {path} holds no trial_… folder: the search has not started its first "
+            "trial, or this is not a project directory (it is directory/project_name)."
+        )
+    return path
+
+
+def recorded():
+    """The folder of the shipped search of 50 trials, made by ``python -m helpers.record``."""
+    if not any(RECORDED.glob("trial_*")):
+        raise FileNotFoundError(
+            "This copy of the course has no recorded search (helpers/files/recorded_search): "
+            "fetch the repository again, or make it with python -m helpers.record (75 minutes)."
+        )
+    return RECORDED
+
+
+def _order(trial_id):
+    return (0, int(trial_id), "") if trial_id.isdigit() else (1, 0, trial_id)
+
+
+def _json(path):
+    """The contents of a JSON file, or None when it is missing or damaged."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _records(source):
+    """One dictionary a trial folder, sorted by trial id; an unreadable one is kept and named."""
+    records = []
+    for folder in project_directory(source).glob("trial_*"):
+        record = _json(folder / "trial.json")
+        if not isinstance(record, dict) or "trial_id" not in record:
+            record = {
+                "status": "UNREADABLE",
+                "message": f"{folder.name}/trial.json is missing or damaged",
+            }
+        record["trial_id"] = str(record.get("trial_id", folder.name.removeprefix("trial_")))
+        record["history"] = _json(folder / HISTORY) or {}
+        records.append(record)
+    return sorted(records, key=lambda record: _order(record["trial_id"]))
+
+
+def _column(name):
+    """The column of a hyperparameter; a name that is taken by the table itself gets a prefix."""
+    return f"hp:{name}" if name in LEADING + TRAILING else name
+
+
+def _space(records):
+    """Every hyperparameter definition of the search, by column; the trials' own come in order."""
+    space = {}
+    for record in records:
+        hyperparameters = record.get("hyperparameters") or {}
+        for item in hyperparameters.get("space", []):
+            space.setdefault(_column(item["config"]["name"]), item)
+    return space
+
+
+def _last_line(message):
+    lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def trials_table(source):
+    """One row a trial, failed and unfinished ones included.
+
+    Args:
+        source: a tuner, or the path of a project directory.
+
+    Returns:
+        A ``pandas.DataFrame`` sorted by trial id with the columns trial (id, a string), status,
+        score (NaN when there is none), best_epoch (1-based), one column a hyperparameter (NaN where
+        it is inactive), epochs (all executions together) and seconds (NaN where unknown), message
+        (the last line of the reason of a failure). A hyperparameter that is called like one of
+        these columns gets the prefix ``hp:``. ``table.attrs["space"]`` holds the definitions.
+
+    Raises:
+        FileNotFoundError: there is no search in the folder.
+    """
+    import pandas as pd
+
+    records = _records(source)
+    space = _space(records)
+    rows = []
+    for record in records:
+        values = (record.get("hyperparameters") or {}).get("values", {})
+        executions = record["history"].get("executions", [])
+        score, step = record.get("score"), record.get("best_step")
+        rows.append(
+            {
+                "trial": record["trial_id"],
+                "status": record.get("status", "UNREADABLE"),
+                "score": math.nan if score is None else float(score),
+                "best_epoch": math.nan if step is None or score is None else int(step) + 1,
+                **{_column(name): value for name, value in values.items()},
+                "epochs": sum(_length(e) for e in executions) if executions else math.nan,
+                "seconds": record["history"].get("seconds", math.nan),
+                "message": _last_line(record.get("message")),
+            }
+        )
+    table = pd.DataFrame(rows)
+    names = list(space) + [
+        name for name in table if name not in space and name not in LEADING + TRAILING
+    ]
+    table = table.reindex(columns=[*LEADING, *names, *TRAILING])
+    table.attrs["space"] = space
+    return table
+
+
+def _length(execution):
+    return max((len(values) for values in execution.values()), default=0)
+
+
+def history_table(source):
+    """One row an epoch of every execution of every trial.
+
+    Args:
+        source: a tuner, or the path of a project directory.
+
+    Returns:
+        A ``pandas.DataFrame`` with the columns trial, execution and epoch (both 1-based) and one
+        column a metric, for example val_loss. Trials without a history are left out.
+
+    Raises:
+        FileNotFoundError: there is no search in the folder, or no trial has a history.
+    """
+    import pandas as pd
+
+    frames = []
+    for record in _records(source):
+        for number, execution in enumerate(record["history"].get("executions", []), start=1):
+            frame = pd.DataFrame(execution)
+            frame.insert(0, "epoch", np.arange(1, len(frame) + 1))
+            frame.insert(0, "execution", number)
+            frame.insert(0, "trial", record["trial_id"])
+            frames.append(frame)
+    if not frames:
+        raise FileNotFoundError(
+            f"No trial in {project_directory(source)} has a {HISTORY}: plain KerasTuner keeps one "
+            "number a trial, a tuner made by helpers.search.careful keeps every epoch."
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def hyperparameters(table):
+    """The columns of a trials table that are hyperparameters (without Hyperband's own)."""
+    taken = (*LEADING, *TRAILING)
+    return [name for name in table if name not in taken and not name.startswith("tuner/")]
+
+
+def completed(table, need=1):
+    """The rows of the trials that ended with a score.
+
+    Raises:
+        ValueError: there are fewer than ``need`` of them.
+    """
+    rows = table[(table["status"] == "COMPLETED") & table["score"].notna()]
+    if len(rows) < need:
+        counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
+        raise ValueError(
+            f"This needs at least {need} completed trial(s) and the search has {len(rows)} "
+            f"({counts or 'no trial at all'}): let it finish, or look at results.failed(table)."
+        )
+    return rows
+
+
+def failed(table):
+    """The trials that did not complete: id, status, reason and hyperparameters."""
+    rows = table[table["status"] != "COMPLETED"]
+    return rows[["trial", "status", "message", *hyperparameters(table)]].reset_index(drop=True)
+
+
+def _sign(direction):
+    if direction not in ("min", "max"):
+        raise ValueError(
+            f'direction is {direction!r}; it is "min" (a loss) or "max" (an accuracy).'
+        )
+    return 1 if direction == "min" else -1
+
+
+def ranked(table, direction="min"):
+    """The completed trials, best first (equal scores stay in the order of their ids)."""
+    rows = completed(table)
+    order = np.argsort(_sign(direction) * rows["score"].to_numpy(), kind="stable")
+    return rows.iloc[order].reset_index(drop=True)
+
+
+def best_so_far(table, direction="min"):
+    """The best score after each trial.
+
+    Args:
+        table: what ``trials_table`` returns.
+        direction: "min" when a lower score is better, else "max".
+
+    Returns:
+        A ``pandas.DataFrame`` with the columns trials (1, 2, …), trial, score and best; a failed
+        trial counts, has the score NaN and leaves the best as it was.
+    """
+    import pandas as pd
+
+    sign = _sign(direction)
+    completed(table)
+    scores = np.where(table["status"] == "COMPLETED", table["score"], math.nan)
+    best = sign * np.fmin.accumulate(sign * scores)
+    return pd.DataFrame(
+        {
+            "trials": np.arange(1, len(table) + 1),
+            "trial": table["trial"].to_numpy(),
+            "score": scores,
+            "best": best,
+        }
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Importance:
+    """How much each hyperparameter matters, and how far that can be trusted.
+
+    Attributes:
+        table: a ``pandas.DataFrame`` with the columns hyperparameter, importance (how much of R2 is
+            lost when its values are shuffled) and spread (standard deviation over shuffles).
+        r2: the surrogate's R2 on trials that it has not seen (1 perfect, 0 as good as the mean).
+        trials: how many completed trials it learned from.
+    """
+
+    table: object
+    r2: float
+    trials: int
+
+    @property
+    def trusted(self):
+        """False when the surrogate is too poor, or has too few trials, to read the bars."""
+        return self.r2 > TRUSTED_R2 and self.trials >= TRUSTED_TRIALS
+
+    @property
+    def sentence(self):
+        """What the surrogate's score means for the reader."""
+        score = f"R2 = {self.r2:.2f} on unseen trials, from {self.trials} trials"
+        if self.trials < TRUSTED_TRIALS:
+            return (
+                f"Do not read the bars: {score}; fewer than {TRUSTED_TRIALS} trials say too little."
+            )
+        if not self.trusted:
+            return (
+                f"Do not read the bars: {score}; the surrogate predicts no score worth explaining."
+            )
+        return f"The bars can be read: {score}."
+
+
+def encode(table):
+    """Hyperparameters as numbers, for a surrogate model.
+
+    Numbers, numeric choices and Booleans become one column, log-sampled ones their logarithm,
+    other choices one column a value; an inactive value becomes a number below all others.
+
+    Args:
+        table: what ``trials_table`` returns.
+
+    Returns:
+        A dictionary from the hyperparameter to an array of shape (trials, columns). A
+        hyperparameter that never varies is left out.
+    """
+    import pandas as pd
+
+    space = table.attrs.get("space", {})
+    encoded = {}
+    for name in hyperparameters(table):
+        values = table[name]
+        config = space.get(name, {}).get("config", {})
+        active = values.dropna()
+        if values.nunique(dropna=False) < 2:
+            continue
+        if all(isinstance(value, (bool, int, float, np.number, np.bool_)) for value in active):
+            numbers = pd.to_numeric(values.astype(object), errors="coerce").astype(float)
+            if config.get("sampling") in ("log", "reverse_log") and (numbers.dropna() > 0).all():
+                numbers = np.log(numbers)
+            low, high = numbers.min(), numbers.max()
+            encoded[name] = numbers.fillna(low - max(high - low, 1.0)).to_numpy()[:, None]
+        else:
+            encoded[name] = pd.get_dummies(values).to_numpy(dtype=float)
+    return encoded
+
+
+def importance(table, *, seed=1, repeats=20, folds=5):
+    """Importance of each hyperparameter, from a random forest fitted to the completed trials.
+
+    The forest predicts the score from the hyperparameters. Its R2 and the importance both come from
+    trials that it was not fitted on (cross-validation). The importance of a hyperparameter is what
+    R2 loses when its values are shuffled among the trials in which it is active.
+
+    Args:
+        table: what ``trials_table`` returns, with at least 5 completed trials.
+        seed: seed of the folds, the forest and the shuffles.
+        repeats: shuffles a fold.
+        folds: number of folds of the cross-validation.
+
+    Returns:
+        An ``Importance``, most important hyperparameter first.
+
+    Raises:
+        ValueError: fewer than 5 completed trials, no hyperparameter that varies, equal scores.
+
+    Source: Breiman (2001), "Random forests", Machine Learning 45; the idea of a forest as surrogate
+    of a search: Hutter, Hoos, Leyton-Brown (2014), "An efficient approach for assessing
+    hyperparameter importance", ICML.
+    """
+    import pandas as pd
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.model_selection import KFold
+
+    rows = completed(table, need=5)
+    encoded = encode(rows)
+    score = rows["score"].to_numpy()
+    total = float(np.sum((score - score.mean()) ** 2))
+    if not encoded or total == 0:
+        raise ValueError(
+            "Nothing to explain: no hyperparameter varies, or all scores are equal. "
+            "Importance needs trials that differ."
+        )
+    names = list(encoded)
+    x = np.hstack([encoded[name] for name in names])
+    groups = np.repeat(names, [encoded[name].shape[1] for name in names])
+    rng = np.random.default_rng(seed)
+    error = 0.0
+    lost = {name: np.zeros(repeats) for name in names}
+    for train, held_out in KFold(min(folds, len(rows)), shuffle=True, random_state=seed).split(x):
+        forest = RandomForestRegressor(100, random_state=seed).fit(x[train], score[train])
+        squared = np.sum((forest.predict(x[held_out]) - score[held_out]) ** 2)
+        error += squared
+        for name in names:
+            active = np.flatnonzero(rows[name].iloc[held_out].notna())
+            shuffled = np.tile(x[held_out], (repeats, 1, 1))
+            for copy in shuffled:
+                copy[np.ix_(active, groups == name)] = copy[
+                    np.ix_(rng.permutation(active), groups == name)
+                ]
+            predicted = forest.predict(shuffled.reshape(-1, x.shape[1])).reshape(repeats, -1)
+            lost[name] += np.sum((predicted - score[held_out]) ** 2, axis=1) - squared
+    found = pd.DataFrame(
+        {
+            "hyperparameter": names,
+            "importance": [lost[name].mean() / total for name in names],
+            "spread": [lost[name].std() / total for name in names],
+        }
+    ).sort_values("importance", ascending=False, ignore_index=True)
+    return Importance(found, 1 - error / total, len(rows))
+
+
+def _fraction(fraction):
+    if isinstance(fraction, bool) or not 0 < fraction < 1:
+        raise ValueError(f"fraction is {fraction!r}; it must lie between 0 and 1: 0.05 is 5 %.")
+    return float(fraction)
+
+
+def top_fraction_probability(trials, fraction=0.05):
+    """Probability that the best of ``trials`` random trials is among the best ``fraction`` of all.
+
+    Each random trial misses the best fraction q of the space with probability 1 - q, whatever the
+    space looks like, so the probability is 1 - (1 - q) ** trials.
+
+    Args:
+        trials: number of trials, or an array of numbers.
+        fraction: the share q of the space that counts as good, between 0 and 1.
+
+    Returns:
+        A probability, or an array of them.
+
+    Source: random search: Bergstra, Bengio (2012), "Random search for hyper-parameter
+    optimization", JMLR 13.
+    """
+    return 1 - (1 - _fraction(fraction)) ** np.asarray(trials)
+
+
+def trials_needed(probability=0.95, fraction=0.05):
+    """The smallest number of random trials that reaches the best fraction with a probability."""
+    probability = _fraction(probability)
+    return math.ceil(math.log(1 - probability) / math.log(1 - _fraction(fraction)))
+
+
+def top_fraction_curve(table, fraction=0.05, *, direction="min", draws=2000, seed=1):
+    """How good a random search of 1, 2, … trials is, by shuffling the order of recorded trials.
+
+    Args:
+        table: what ``trials_table`` returns; its completed trials are one random sample.
+        fraction: the share of trials that counts as good; at least one trial does.
+        direction: "min" when a lower score is better, else "max".
+        draws: how many random orders.
+        seed: seed of the orders.
+
+    Returns:
+        A ``pandas.DataFrame`` with the columns trials, theory (1 - (1 - q) ** trials with q = good
+        trials / all trials), resampled (share of orders that have met a good trial), best (median
+        of the best score so far), low and high (its 5th and 95th percentile).
+    """
+    import pandas as pd
+
+    sign = _sign(direction)
+    scores = sign * completed(table, need=2)["score"].to_numpy()
+    good = max(1, round(_fraction(fraction) * len(scores)))
+    threshold = np.sort(scores)[good - 1]
+    rng = np.random.default_rng(seed)
+    orders = rng.permuted(np.tile(scores, (draws, 1)), axis=1)
+    best = np.minimum.accumulate(orders, axis=1)
+    trials = np.arange(1, len(scores) + 1)
+    ends = sign * np.quantile(best, [0.05, 0.95], axis=0)
+    return pd.DataFrame(
+        {
+            "trials": trials,
+            "theory": top_fraction_probability(trials, good / len(scores))
+            if good < len(scores)
+            else np.ones(len(scores)),
+            "resampled": np.mean(best <= threshold, axis=0),
+            "best": sign * np.median(best, axis=0),
+            "low": ends.min(axis=0),
+            "high": ends.max(axis=0),
+        }
+    )
+
+
+def _choices(config, kind):
+    """How many values a hyperparameter can take, and the values when they can be listed."""
+    if kind == "Fixed":
+        return [config["value"]]
+    if kind == "Boolean":
+        return [False, True]
+    if kind == "Choice":
+        return list(config["values"])
+    low, high, step = config["min_value"], config["max_value"], config.get("step")
+    log = config.get("sampling") in ("log", "reverse_log")
+    if kind == "Int" and not (log and step):
+        return list(range(low, high + 1, int(step or 1)))
+    if not step:
+        return None
+    if log:
+        return [low * step**k for k in range(int(math.log(high / low, step) + 1e-8) + 1)]
+    return [low + step * k for k in range(int((high - low) / step + 1e-8) + 1)]
+
+
+def space_size(hp):
+    """How many different configurations a search space has.
+
+    Args:
+        hp: a ``keras_tuner.HyperParameters`` that the build function has filled, a tuner, or a list
+            of definitions as in trial.json. A conditional hyperparameter counts where it is active.
+
+    Returns:
+        An int, or ``math.inf`` when a Float without a step is among them.
+    """
+    oracle = getattr(hp, "oracle", None)
+    hp = hp if oracle is None else oracle.get_space()
+    space = hp if isinstance(hp, (list, tuple)) else hp.get_config()["space"]
+    parents = {
+        condition["config"]["name"] for item in space for condition in item["config"]["conditions"]
+    }
+
+    def count(index, chosen):
+        if index == len(space):
+            return 1
+        config = space[index]["config"]
+        for condition in config["conditions"]:
+            parent = condition["config"]
+            if chosen.get(parent["name"]) not in parent["values"]:
+                return count(index + 1, chosen)
+        values = _choices(config, space[index]["class_name"])
+        if values is None:
+            return math.inf
+        if config["name"] in parents:
+            return sum(count(index + 1, chosen | {config["name"]: value}) for value in values)
+        return len(values) * count(index + 1, chosen)
+
+    return count(0, {})
+
+
+def told_apart(table, noise, *, runs=None, level=0.95, direction="min"):
+    """Which trials can be told apart from the best one, given the noise between seeds.
+
+    Two single runs of equally good models differ by noise times the square root of 2, so a trial is
+    told apart when it is further from the best than the quantile of that. The best was chosen
+    because it looked best, which makes the test too ready to tell apart rather than too slow.
+
+    Args:
+        table: what ``trials_table`` returns.
+        noise: standard deviation of the score of one model between seeds, in the score's unit.
+        runs: how many seeds the noise was measured with (Student's t); None takes it as known.
+        level: confidence level, between 0 and 1.
+        direction: "min" when a lower score is better, else "max".
+
+    Returns:
+        The completed trials, best first, with the new columns difference (to the best, 0 or more)
+        and told_apart (a Boolean). ``attrs["limit"]`` is the smallest difference told apart.
+    """
+    from scipy import stats
+
+    if isinstance(noise, bool) or not np.isfinite(noise) or noise < 0:
+        raise ValueError(f"noise is {noise!r}; it is a standard deviation: 0 or more.")
+    if runs is not None and runs < 2:
+        raise ValueError(f"runs is {runs}; a standard deviation needs at least 2 seeds.")
+    rows = ranked(table, direction)
+    tail = 0.5 + _fraction(level) / 2
+    quantile = stats.norm.ppf(tail) if runs is None else stats.t.ppf(tail, runs - 1)
+    limit = float(quantile * math.sqrt(2) * noise)
+    rows["difference"] = _sign(direction) * (rows["score"] - rows["score"].iloc[0])
+    rows["told_apart"] = rows["difference"] > limit
+    rows.attrs["limit"] = limit
+    return rows
+
+
+@contextlib.contextmanager
+def short_paths():
+    """Print what KerasTuner prints inside, with this machine's folders cut off the paths."""
+    from helpers import search
+
+    text = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(text):
+            yield
+    finally:
+        shown = text.getvalue()
+        for root in (search.log_dir("."), pathlib.Path(__file__).resolve().parent.parent):
+            for folder in (root, root.resolve()):
+                shown = shown.replace(f"{folder}{os.sep}", "")
+        print(shown, end="")
+
+
+def small_search(
+    images,
+    *,
+    max_trials,
+    epochs,
+    batch_size=64,
+    seed=1,
+    directory="log",
+    project_name="random_search",
+    overwrite=False,
+):
+    """Open the random search of notebook 03, or run it when it is not there or not finished.
+
+    Args:
+        images: what ``helpers.data.load_data`` returns.
+        max_trials, epochs, batch_size, seed: as in notebook 03.
+        directory, project_name: where the search is; see ``helpers.search.log_dir``.
+        overwrite: True starts again.
+
+    Returns:
+        (tuner, sentence): KerasTuner's tuner with its trials loaded, and what was done.
+    """
+    import keras_tuner as kt
+
+    from helpers import models, search
+
+    with contextlib.redirect_stdout(None):
+        tuner = search.careful(kt.RandomSearch)(
+            models.hypermodel(images.image_shape, images.num_classes),
+            objective=kt.Objective("val_loss", "min"),
+            max_trials=max_trials,
+            seed=seed,
+            directory=str(search.log_dir(directory)),
+            project_name=project_name,
+            overwrite=overwrite,
+        )
+    before = len(tuner.oracle.end_order)
+    place = f"{directory}/{project_name}"
+    if before >= max_trials:
+        return tuner, f"Opened the search in {place}: {before} trials, all finished before."
+    tuner.search(
+        images.x_train,
+        images.y_train,
+        validation_data=(images.x_val, images.y_val),
+        epochs=epochs,
+        batch_size=batch_size,
+        verbose=0,
+    )
+    ran = len(tuner.oracle.end_order) - before
+    return tuner, f"Ran {ran} trials into {place}, which held {before} finished ones."
