@@ -1,18 +1,28 @@
-"""The search layer: KerasTuner's own tuners, made reproducible, with the history of every epoch kept.
+"""The search layer: KerasTuner's own tuners, so that a search loses, mixes up and hides nothing.
 
-``careful(kt.RandomSearch)`` gives a subclass that is used exactly like the original. It builds on
-KerasTuner's public hooks (``run_trial``, ``on_search_begin``, ``on_trial_end``) only.
+``careful(kt.RandomSearch)`` gives a subclass that is used like the original, for all four tuners
+and for your own subclasses. It adds seeds per trial, state files that survive a kill or a full
+disk, a fingerprint and a lock in the project directory, checks before the first trial, progress,
+a word on everything that went wrong, and the history of every epoch. Plain KerasTuner is untouched.
 """
 
+import contextlib
+import errno
 import functools
 import gc
-import json
 import os
 import pathlib
-import tempfile
 import time
 
+from helpers import oracles, preflight, project
+from helpers.progress import Progress
+from helpers.project import write_json
+
+__all__ = ["HISTORY", "CarefulMixin", "careful", "log_dir", "trial_seed", "write_json"]
+
 HISTORY = "history.json"
+SEED_FOR_ZERO = 2**31 - 1  # KerasTuner takes seed=0 for "no seed": its oracle gets this instead
+TOO_MANY_FAILURES = "Number of consecutive failures"
 
 
 def log_dir(directory):
@@ -29,32 +39,249 @@ def log_dir(directory):
     return pathlib.Path(root).resolve() / directory
 
 
-def write_json(path, value):
-    """Write ``value`` as JSON so that a kill or a full disk leaves the old file or the new, whole."""
-    path = pathlib.Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w") as file:
-            json.dump(value, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def trial_seed(seed, trial_id):
     """The random seed of one trial: a function of the search's seed and the trial id alone."""
     return 1000 * seed + int(trial_id)
 
 
 class CarefulMixin:
-    """Adds per-trial seeding and the history of every epoch to a KerasTuner tuner class."""
+    """Mixed in front of a KerasTuner tuner class by ``careful``.
 
-    def __init__(self, *args, seed, **kwargs):
-        self.seed = seed
-        super().__init__(*args, seed=seed, **kwargs)
+    Args:
+        seed: whole number from 0; needed. The same seed gives the same trials, bit for bit.
+        progress: "auto" shows progress unless search() gets verbose=0; True always; False never.
+        keep_checkpoints: keep the weights of the best so many trials only; None keeps all.
+        accept_mismatch: True goes on with trials that were made under other settings.
+        check: False skips the checks of data, build function and disk before the first trial.
+        The other arguments are those of the KerasTuner class, most of them by name.
+    """
+
+    def __init__(
+        self,
+        *args,
+        seed=None,
+        progress="auto",
+        keep_checkpoints=None,
+        accept_mismatch=False,
+        check=True,
+        **kwargs,
+    ):
+        preflight.options(progress, keep_checkpoints, accept_mismatch, check)
+        given = preflight.constructor(self.tuner_class, args, kwargs | {"seed": seed})
+        self._given = given
+        self.keep_checkpoints = keep_checkpoints
+        self.accept_mismatch = accept_mismatch
+        self.check = check
+        self.progress = progress
+        self._fit_verbose = 0
+        self.model_digest = self._first_build(given)
+        self._loading = True  # see project_dir
+        super().__init__(**(given | {"seed": seed or SEED_FOR_ZERO, "overwrite": False}))
+        self._loading = False
+        self.seed = seed  # some KerasTuner classes set it to what their oracle got
+        if project.role() != "worker":  # the chief owns the directory
+            self.initial_space = self.oracle.get_space().space
+            self._open(given.get("overwrite", False))
+
+    def _first_build(self, given):
+        """Build with the default values, so that a mistake in build gives one message."""
+        if preflight.has_own_run_trial(self.tuner_class) or given.get("hypermodel") is None:
+            return None
+        return preflight.first_build(
+            given["hypermodel"], given.get("hyperparameters"), bool(given.get("loss"))
+        )
+
+    # ------------------------------------------------ the project directory
+
+    @property
+    def oracle(self):
+        """KerasTuner's oracle, made careful on its way in."""
+        return self._oracle
+
+    @oracle.setter
+    def oracle(self, value):
+        import keras_tuner as kt
+
+        self._oracle = oracles.make_careful(value) if isinstance(value, kt.Oracle) else value
+
+    @property
+    def project_dir(self):
+        """The folder of this search, made when it is missing.
+
+        During KerasTuner's constructor it names a folder that is not there, so that the constructor
+        writes, deletes and reloads nothing: ``_open`` does that afterwards, checked and locked.
+        """
+        path = os.path.join(str(self.directory), self.project_name)
+        if self._loading:
+            return os.path.join(path, "not-open-yet")
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    @property
+    def project_path(self):
+        """The folder of this search, not made."""
+        return pathlib.Path(self.directory) / self.project_name
+
+    def _open(self, overwrite):
+        """Load the trials that are in the project directory, or move them aside."""
+        folder = self.project_path
+        with project.lock_if_used(folder, self):
+            if overwrite:
+                moved = project.move_aside(folder)
+                if moved:
+                    print(f"Moved the earlier search {project.shown(folder)} to {moved.name}.")
+            elif _holds_search(folder):
+                self._verify(self._identity())
+                self.reload()
+
+    def reload(self):
+        """Load the trials of the project directory; says how many, and what had to be repaired."""
+        self.oracle.reload()
+        notes = self.oracle.repair.notes
+        for note in notes:
+            print(note)
+        done = len(self._ended())
+        wanted = self.oracle.max_trials or "all"
+        if done:
+            print(f"{done} of {wanted} trials are already finished in {self._shown}.")
+
+    def save(self):
+        """Save the oracle, and the empty tuner file by which KerasTuner knows a project."""
+        if project.role() != "worker":
+            self.oracle.save()
+        path = pathlib.Path(self.project_dir) / f"{self.tuner_id}.json"
+        if not path.exists():
+            write_json(path, self.get_state())
+
+    @property
+    def _shown(self):
+        return project.shown(self.project_path)
+
+    def _ended(self):
+        return [t for t in self.oracle.trials.values() if t.status in oracles.ENDED]
+
+    def _identity(self):
+        """The part of the fingerprint that is known before search()."""
+        not_scored = {"hypermodel", "objective", "seed", "directory", "project_name", "overwrite"}
+        not_scored |= {"max_trials", "hyperparameters", "max_consecutive_failed_trials", "tuner_id"}
+        arguments = {k: v for k, v in self._given.items() if k not in not_scored}
+        return {
+            "tuner": self.tuner_class.__name__,
+            "objective": str(self.oracle.objective),
+            "seed": int(self.seed),
+            "space": project.describe_space(self.initial_space),
+            "model (layers, loss, optimizer)": self.model_digest,
+            "arguments": project.describe(
+                {"executions_per_trial": self.executions_per_trial} | arguments
+            ),
+            "versions": project.versions(),
+        }
+
+    def _verify(self, present):
+        """Refuse a directory whose trials were made under other settings than ``present``."""
+        folder = self.project_path
+        if self.accept_mismatch or not any(folder.glob("trial_*")):
+            return
+        stored = project.read_json(folder / project.FINGERPRINT)
+        if isinstance(stored, dict):
+            lines = project.differences({k: stored.get(k) for k in present}, present)
+        else:
+            lines = oracles.plain_differences(folder, self.initial_space, self.oracle)
+            if "fit" in present and not lines and self._left():
+                lines = ["fingerprint: none in the directory, so its data cannot be compared"]
+        if lines:
+            raise project.refuse(folder, lines)
+
+    def _left(self):
+        """How many trials are still to run, as far as that is known."""
+        if self.oracle.max_trials is None:
+            return 1
+        return self.oracle.max_trials - len(self._ended())
+
+    # ------------------------------------------------ searching
+
+    def search(self, *fit_args, **fit_kwargs):
+        """Search as KerasTuner does; arguments are those of ``model.fit``.
+
+        Raises:
+            ValueError, TypeError: a mistake found before the first trial; nothing was written.
+            Mismatch: the directory holds trials of another search.
+            ProjectInUse: another process searches there.
+            OSError: the disk is full; free space and call search() again.
+            RuntimeError: too many trials failed in a row.
+        """
+        if project.role() == "worker":
+            self._fit_verbose = fit_kwargs.get("verbose", 0)
+            super().search(*fit_args, **(fit_kwargs | {"verbose": 0}))
+            return
+        verbose = fit_kwargs.get("verbose")
+        fit = preflight.named(fit_args, fit_kwargs)
+        self._fit_verbose = verbose or 0
+        estimate = self._check_before(fit)
+        folder = self.project_path
+        with project.lock(folder, self):
+            self._check_unchanged()
+            fingerprint = self._identity() | {"fit": project.describe_fit(fit)}
+            self._verify(fingerprint)
+            with self._explained():
+                pathlib.Path(self.project_dir)
+                project.remove_leftovers(folder)
+                write_json(folder / project.FINGERPRINT, fingerprint)
+                self._show = Progress(self, self.progress, verbose, estimate)
+                try:
+                    super().search(*fit_args, **(fit_kwargs | {"verbose": 0}))
+                finally:
+                    self._show.close()
+        for line in self.problems():
+            print(line)
+
+    def _check_before(self, fit):
+        """Run the checks of data, build function and disk; returns their estimate."""
+        if not (self.check and self._left() > 0):
+            return None
+        own = preflight.has_own_run_trial(type(self)) or self.hypermodel is None
+        estimate = {"bytes": 0, "seconds": None} if own else preflight.fit(self, fit)
+        left = min(self._left(), self.keep_checkpoints or self._left())
+        estimate["bytes"] *= left
+        preflight.check_disk(
+            self.project_path,
+            estimate["bytes"],
+            "free space, use another directory, or pass keep_checkpoints=1 to keep the best only.",
+        )
+        return estimate
+
+    def _check_unchanged(self):
+        """Refuse to write over what another tuner wrote since this one was made."""
+        path = self.project_path / "oracle.json"
+        text = path.read_text() if path.exists() else None
+        if text != self.oracle.written:
+            raise project.ProjectInUse(
+                f"{self._shown} has changed since this tuner was made: make the tuner again, then "
+                "call search()."
+            )
+
+    @contextlib.contextmanager
+    def _explained(self):
+        """Turn a full disk and a row of failures into one message each."""
+        try:
+            yield
+        except Exception as error:
+            done = f"{len(self._ended())} finished trials are kept in {self._shown}"
+            if project.disk_is_full(error):
+                raise OSError(
+                    errno.ENOSPC,
+                    f"The disk is full or cannot be written. {done}; free space, then call search() "
+                    "again: it goes on with the trial that was interrupted",
+                ) from error
+            if isinstance(error, RuntimeError) and TOO_MANY_FAILURES in str(error):
+                failed = [t for t in self._ended() if t.status == "FAILED"]
+                limit = self.oracle.max_consecutive_failed_trials
+                reason = f" {reason_of(failed[-1])}" if failed else ""
+                raise RuntimeError(
+                    f"The last {limit} trials failed, so the search stopped.{reason} Correct build or "
+                    f"the data and start again with another project_name ({done})."
+                ) from error
+            raise
 
     def on_search_begin(self):
         """Move everything imported so far out of the garbage collector's sight."""
@@ -65,23 +292,146 @@ class CarefulMixin:
     def run_trial(self, trial, *args, **kwargs):
         """Seed, train and keep the history of every execution in ``trial_<id>/history.json``."""
         import keras
+        import keras_tuner as kt
 
         keras.utils.set_random_seed(trial_seed(self.seed, trial.trial_id))
+        if "verbose" in kwargs:
+            kwargs["verbose"] = self._fit_verbose
         start = time.perf_counter()
-        histories = super().run_trial(trial, *args, **kwargs)
-        seconds = time.perf_counter() - start
-        executions = [
-            {name: [float(value) for value in values] for name, values in h.history.items()}
-            for h in histories
-        ]
-        write_json(
-            pathlib.Path(self.get_trial_dir(trial.trial_id)) / HISTORY,
-            {"executions": executions, "seconds": round(seconds, 3)},
-        )
-        return histories
+        try:
+            results = super().run_trial(trial, *args, **kwargs)
+            seconds = time.perf_counter() - start
+            history = {"executions": executions(results), "seconds": round(seconds, 3)}
+            write_json(pathlib.Path(self.get_trial_dir(trial.trial_id)) / HISTORY, history)
+        except Exception as error:
+            if project.disk_is_full(error):  # not the trial's fault: it runs again later
+                raise kt.errors.FatalRuntimeError("the disk is full") from error
+            raise
+        return results
+
+    def on_trial_end(self, trial):
+        """Record the trial, drop weights that need not be kept, and show the progress."""
+        super().on_trial_end(trial)
+        if project.role() == "serial":
+            if not hasattr(self.oracle, "hyperband_iterations"):  # Hyperband goes on from weights
+                self._drop_weights()
+            self._show.trial(self.oracle.trials[trial.trial_id])
+
+    def on_search_end(self):
+        """Drop the weights that need not be kept."""
+        super().on_search_end()
+        if project.role() == "serial":
+            self._drop_weights()
+
+    def _drop_weights(self):
+        """Keep the checkpoints of the best ``keep_checkpoints`` trials only."""
+        if self.keep_checkpoints is None:
+            return
+        best = [t.trial_id for t in self._completed(self.keep_checkpoints)]
+        for trial in self._ended():
+            if trial.trial_id not in best:
+                folder = self.project_path / f"trial_{trial.trial_id}"
+                (folder / "checkpoint.weights.h5").unlink(missing_ok=True)
+
+    # ------------------------------------------------ results
+
+    def _completed(self, number):
+        return [t for t in self.oracle.get_best_trials(number) if t.status == "COMPLETED"]
+
+    def get_best_hyperparameters(self, num_trials=1):
+        """As KerasTuner's, but never those of a failed trial.
+
+        Raises:
+            ValueError: no trial has finished well.
+        """
+        return [trial.hyperparameters for trial in self._best(num_trials)]
+
+    def get_best_models(self, num_models=1):
+        """As KerasTuner's, but never that of a failed trial; built and loaded from checkpoints."""
+        return [self.load_model(trial) for trial in self._best(num_models)]
+
+    def _best(self, number):
+        preflight.whole_number("the number of trials", number, 1)
+        best = self._completed(number)
+        if not best:
+            raise ValueError(
+                f"No trial of {self._shown} has finished well, so there is no best one: call search() "
+                "first, or see helpers.results.trials_table(tuner) for the reasons of failures."
+            )
+        return best
+
+    def load_model(self, trial):
+        """As KerasTuner's, with a clear error where the weights are gone."""
+        path = self.project_path / f"trial_{trial.trial_id}" / "checkpoint.weights.h5"
+        if not path.exists():
+            raise FileNotFoundError(
+                f"The weights of trial {trial.trial_id} are not in {self._shown} (only the best are "
+                "kept, or the file was damaged or deleted): build the model from "
+                "get_best_hyperparameters() and train it."
+            )
+        return super().load_model(trial)
+
+    def problems(self):
+        """What a reader of the results must know: one sentence each, an empty list if nothing."""
+        if project.role() == "worker":
+            return []
+        trials = list(self.oracle.trials.values())
+        failed = [t for t in trials if t.status == "FAILED"]
+        lines = [f"Trial {t.trial_id} failed. {reason_of(t)}" for t in failed]
+        lines += oracles.repetitions(self.oracle)
+        limit = self.oracle.max_trials
+        if limit and len(trials) < limit and not hasattr(self.oracle, "hyperband_iterations"):
+            lines.append(
+                f"The search ended after {len(trials)} of {limit} trials: no configuration was found "
+                "that had not been tried."
+            )
+        return lines
+
+
+def executions(results):
+    """What ``run_trial`` returned, as a list with one {metric: [value of each epoch]} a training."""
+    listed = results if isinstance(results, list) else [results]
+    found = []
+    for result in listed:
+        metrics = getattr(result, "history", result)
+        if not isinstance(metrics, dict):
+            metrics = {"score": metrics}
+        found.append({name: _floats(values) for name, values in metrics.items()})
+    return found
+
+
+def _floats(values):
+    return [float(value) for value in (values if isinstance(values, list) else [values])]
+
+
+def reason_of(trial):
+    """The last line of a failed trial's error, without the traceback above it."""
+    lines = [line.strip() for line in (trial.message or "").splitlines() if line.strip()]
+    if not lines:
+        return "Its score is not a number (NaN): see its history.json."
+    return lines[-1][:300].rstrip(".") + "."
 
 
 @functools.cache
 def careful(tuner_class):
-    """Return ``tuner_class`` with ``CarefulMixin`` in front; the same class for the same argument."""
-    return type(f"Careful{tuner_class.__name__}", (CarefulMixin, tuner_class), {})
+    """Return ``tuner_class`` with ``CarefulMixin`` in front; the same class for the same argument.
+
+    Args:
+        tuner_class: kt.RandomSearch, kt.GridSearch, kt.Hyperband, kt.BayesianOptimization, or your
+            own subclass of one, with its own ``run_trial`` if you like.
+    """
+    import keras_tuner as kt
+
+    if not (isinstance(tuner_class, type) and issubclass(tuner_class, kt.Tuner)):
+        raise TypeError(
+            f"careful() got {tuner_class!r}: give a tuner class without (), as in "
+            "search.careful(kt.RandomSearch)(build, ...)."
+        )
+    name = f"Careful{tuner_class.__name__}"
+    return type(name, (CarefulMixin, tuner_class), {"tuner_class": tuner_class})
+
+
+def _holds_search(folder):
+    return folder.is_dir() and (
+        (folder / "oracle.json").exists() or any(folder.glob("trial_*/trial.json"))
+    )

@@ -1,0 +1,367 @@
+"""KerasTuner's oracles with state that survives a kill, a full disk and damaged files.
+
+``make_careful(oracle)`` changes any oracle in place. ``oracle.json`` is the one commit point: it is
+replaced as a whole and holds every trial's record too, and each ``trial.json`` is a copy written
+after it. So a kill at any moment leaves the state before a step or after it, never between.
+
+KerasTuner has no public hook for some of this. Every private name that is used stands in PRIVATE
+with its reason, and only this module uses them; ``tests/test_search_private.py`` fails when
+KerasTuner changes one.
+"""
+
+import functools
+import json
+import pathlib
+
+from helpers import project
+
+ENDED = ("COMPLETED", "FAILED")
+KEY = "careful"
+PRIVATE = {
+    "Oracle._save_trial": "writes trial.json in place, before oracle.json",
+    "Oracle._project_dir": "the folder of oracle.json; there is no public property",
+    "Oracle._get_trial_dir": "the folder of a trial.json",
+    "Oracle._get_oracle_fname": "the path of oracle.json",
+    "Oracle._retry_queue": "trials to run (again) when a search goes on",
+    "Oracle._run_times": "how often a trial has run, for its retries",
+    "Oracle._record_values": "keeps a configuration from being proposed again",
+    "Oracle._compute_values_hash": "tells whether two configurations are the same",
+    "Oracle._duplicate": "where a repeated proposal can be counted",
+    "BayesianOptimizationOracle._random_state": "is not saved: a resumed search would differ",
+    "GridSearchOracle._ordered_ids": "is not saved: a resumed grid would lose its place",
+    "GridSearchOracle._populate_next": "is not saved either",
+    "GridSearchOracle._compare": "the order of the grid",
+}
+
+
+class CarefulOracle:
+    """Mixed in front of an oracle class by ``make_careful``; it has no constructor of its own."""
+
+    # ------------------------------------------------ saving
+
+    def get_state(self):
+        """KerasTuner's state, without trials in flight that have ended, with all trial records."""
+        state = super().get_state()
+        state["ongoing_trials"] = {
+            tuner_id: trial_id
+            for tuner_id, trial_id in state["ongoing_trials"].items()
+            if self.trials[trial_id].status not in ENDED and trial_id not in state["retry_queue"]
+        }
+        state["tried_so_far"] = sorted(state["tried_so_far"])
+        state[KEY] = {
+            "trials": {trial_id: trial.get_state() for trial_id, trial in self.trials.items()},
+            "collisions": self.collisions,
+        }
+        if hasattr(self, "_random_state"):
+            name, keys, *rest = self._random_state.get_state()
+            state[KEY]["random_state"] = [name, keys.tolist(), *rest]
+        return state
+
+    def set_state(self, state):
+        """Restore what ``get_state`` returned, or what a plain oracle saved."""
+        super().set_state(state)
+        own = state.get(KEY, {})
+        self.collisions = own.get("collisions", 0)
+        if "random_state" in own:
+            self._random_state.set_state(tuple(own["random_state"]))
+
+    def save(self):
+        """Commit: oracle.json as a whole, then the trial.json files that have changed."""
+        text = json.dumps(self.get_state())
+        if text != self.written:
+            project.write_text(self._get_oracle_fname(), text)
+            self.written = text
+        for trial_id in list(self.unsaved):
+            path = pathlib.Path(self._get_trial_dir(trial_id)) / "trial.json"
+            project.write_json(path, self.trials[trial_id].get_state())
+            self.unsaved.discard(trial_id)
+
+    def _save_trial(self, trial):
+        self.unsaved.add(trial.trial_id)  # written by save(), after oracle.json
+
+    def _duplicate(self, values):
+        repeated = super()._duplicate(values)
+        self.collisions += repeated
+        return repeated
+
+    def create_trial(self, tuner_id):
+        """As KerasTuner's; a trial that runs again starts without its earlier metrics."""
+        known = tuner_id in self.ongoing_trials
+        trial = super().create_trial(tuner_id)
+        if trial.status == "RUNNING" and not known:
+            _forget_run(trial)
+        return trial
+
+    # ------------------------------------------------ loading
+
+    def reload(self):
+        """Load the project, repairing what is damaged; ``notes`` says what was done."""
+        self.repair = repair = project.Repair(self._project_dir)
+        path = repair.folder / "oracle.json"
+        state = project.read_json(path)
+        whole = isinstance(state, dict) and set(super().get_state()) <= set(state)
+        records = state.get(KEY, {}).get("trials") if whole else None
+        if records is not None:
+            self._compare_files(records, repair)
+            self._restore(state, records)
+        else:
+            self._reload_from_files(state if whole else None, repair)
+        self._check_weights(repair)
+        self.written = path.read_text() if path.exists() else None
+        if repair.notes:
+            self.save()
+
+    def _compare_files(self, records, repair):
+        """Find trial.json files that are damaged, gone or older than the records."""
+        for trial_id, record in records.items():
+            path = repair.folder / f"trial_{trial_id}" / "trial.json"
+            found = project.read_json(path)
+            if json.dumps(found) == json.dumps(record):
+                continue
+            self.unsaved.add(trial_id)
+            if path.exists() and not _is_record(found):
+                place = repair.set_aside(path)
+                repair.notes.append(
+                    f"trial.json of trial {trial_id} was damaged: it is now {place}, and the trial's "
+                    "record was written again from oracle.json."
+                )
+            elif not path.exists() and record["status"] in ENDED:
+                repair.notes.append(
+                    f"The record of trial {trial_id} was missing and was written again from "
+                    "oracle.json; its weights and epochs may be gone."
+                )
+        for trial_id, record in _read_records(repair.folder).items():
+            if trial_id not in records and _is_record(record) and record["status"] in ENDED:
+                place = repair.set_aside(repair.folder / f"trial_{trial_id}")
+                repair.notes.append(
+                    f"trial_{trial_id} does not belong to this search: it is now {place}."
+                )
+
+    def _reload_from_files(self, state, repair):
+        """Load a project of plain KerasTuner, or one whose oracle.json is damaged."""
+        found = _read_records(repair.folder)
+        records = {i: r for i, r in found.items() if _is_record(r)}
+        damaged = [i for i in found if i not in records]
+        if state and not damaged and set(state["start_order"]) <= set(records):
+            self._restore(state, {i: records[i] for i in state["start_order"]})
+            return
+        for trial_id in damaged:
+            path = repair.folder / f"trial_{trial_id}" / "trial.json"
+            place = f"is now {repair.set_aside(path)}" if path.exists() else "is missing"
+            repair.notes.append(
+                f"trial.json of trial {trial_id} was damaged and {place}; the trial will run again."
+            )
+        missing = sorted(set(state["start_order"]) - set(found)) if state else []
+        for trial_id in missing:
+            repair.notes.append(
+                f"The folder of trial {trial_id} is gone; the trial will run again."
+            )
+        path = repair.folder / "oracle.json"
+        lost = [int(i) for i in damaged + missing]
+        exact = self._replay(records, max([int(i) for i in records] + lost, default=-1), repair)
+        place = f"is now {repair.set_aside(path)}" if path.exists() else "was missing"
+        repair.notes.append(
+            f"oracle.json {'did not fit the trials' if state else 'could not be read'} and {place}; "
+            f"it was worked out again from {len(records)} readable trials"
+            + ("." if exact else "; later proposals may differ from an uninterrupted search.")
+        )
+
+    def _restore(self, state, records):
+        """Set the oracle's state; trials in flight are queued to run again, ended ones never."""
+        self.trials = {trial_id: _trial(record) for trial_id, record in records.items()}
+        for trial_id in state["start_order"]:
+            ended = self.trials[trial_id].status in ENDED
+            if ended and trial_id not in state["end_order"]:
+                state["end_order"].append(trial_id)
+                state["run_times"][trial_id] = max(1, state["run_times"].get(trial_id, 0))
+        self.set_state(state | {"ongoing_trials": {}})
+        self._queue_unfinished()
+        self._restore_grid()
+
+    def _queue_unfinished(self):
+        self.ongoing_trials = {}
+        waiting = [i for i in self.start_order if self.trials[i].status not in ENDED]
+        for trial_id in waiting:
+            _forget_run(self.trials[trial_id])
+        self._retry_queue = waiting[::-1]  # KerasTuner takes the last one first
+
+    def _restore_grid(self):
+        """Put the trials of a grid search in the grid's order again."""
+        if not hasattr(self, "_ordered_ids"):
+            return
+        values = {i: self.trials[i].hyperparameters.values for i in self.start_order}
+        order = functools.cmp_to_key(lambda a, b: self._compare(values[a], values[b]))
+        self._ordered_ids = type(self._ordered_ids)()
+        for trial_id in sorted(self.start_order, key=order):
+            self._ordered_ids.insert(trial_id)
+        self._populate_next = list(self.start_order)
+
+    def _replay(self, records, last, repair):
+        """Work the state out again: propose every trial in order and put its record in its place.
+
+        Returns:
+            Whether every proposal was the one that the record holds.
+        """
+        numbers = {int(trial_id): trial_id for trial_id in records}
+        width = len(next(iter(records), str(self.max_trials)))
+        exact = True
+        for number in range(last + 1):
+            trial_id = numbers.get(number, f"{number:0{width}d}")
+            values = self._propose_again(trial_id)
+            if trial_id in records:
+                trial = _trial(records[trial_id])
+                known = trial.hyperparameters.values
+                exact &= values is not None and (
+                    self._compute_values_hash(values) == self._compute_values_hash(known)
+                )
+            elif values is None:
+                raise self._beyond_repair(repair)
+            else:
+                trial = _new_trial(self.hyperparameters.copy(), values, trial_id)
+                self.unsaved.add(trial_id)
+            self.trials[trial_id] = trial
+            self.start_order.append(trial_id)
+            self._record_values(trial)
+            if trial.status in ENDED:
+                self.update_space(trial.hyperparameters)
+                self.end_order.append(trial_id)
+                self._run_times[trial_id] = 1
+        if not exact and hasattr(self, "hyperband_iterations"):
+            raise self._beyond_repair(repair)
+        self._queue_unfinished()
+        self._restore_grid()
+        return exact
+
+    def _propose_again(self, trial_id):
+        self._restore_grid()
+        try:
+            return self.populate_space(trial_id).get("values")
+        except Exception:  # a proposal that needs a lost trial's score
+            return None
+
+    def _beyond_repair(self, repair):
+        return ValueError(
+            f"{project.shown(repair.folder)} is damaged so that this search cannot go on. Nothing was "
+            "deleted: helpers.results.trials_table reads the trials that are left. Start again with "
+            "another project_name, or with overwrite=True, which moves the old folder aside."
+        )
+
+    def _check_weights(self, repair):
+        """Set aside the checkpoint and history files of finished trials that cannot be read."""
+        import h5py
+
+        for trial_id in self.end_order:
+            folder = repair.folder / f"trial_{trial_id}"
+            weights = folder / "checkpoint.weights.h5"
+            try:
+                if weights.exists():
+                    h5py.File(weights, "r").close()
+            except OSError:
+                repair.notes.append(
+                    f"The weights of trial {trial_id} were damaged and are now "
+                    f"{repair.set_aside(weights)}; its score and hyperparameters are kept."
+                )
+            history = folder / "history.json"
+            if history.exists() and project.read_json(history) is None:
+                repair.notes.append(
+                    f"history.json of trial {trial_id} was damaged and is now "
+                    f"{repair.set_aside(history)}; its score is kept."
+                )
+
+
+def _is_record(record):
+    keys = ("trial_id", "hyperparameters", "metrics", "score", "best_step", "status", "message")
+    return isinstance(record, dict) and set(keys) <= set(record)
+
+
+def _read_records(folder):
+    """{trial id: record, None where it is damaged or missing}, in the order of the ids."""
+    found = {}
+    for path in sorted(folder.glob("trial_*")):
+        name = path.name.removeprefix("trial_")
+        if path.is_dir() and name.isdigit():
+            found[name] = project.read_json(path / "trial.json")
+    return dict(sorted(found.items(), key=lambda item: int(item[0])))
+
+
+def _trial(record):
+    from keras_tuner.engine.trial import Trial
+
+    return Trial.from_state(json.loads(json.dumps(record)))  # from_state changes its argument
+
+
+def _new_trial(hyperparameters, values, trial_id):
+    from keras_tuner.engine.trial import Trial
+
+    hyperparameters.values = values
+    return Trial(hyperparameters=hyperparameters, trial_id=trial_id, status="RUNNING")
+
+
+def _forget_run(trial):
+    """Take the results of an earlier, unfinished run off a trial."""
+    trial.metrics = type(trial.metrics)()
+    trial.score, trial.best_step, trial.message = None, 0, None
+    trial.status = "RUNNING"
+
+
+def plain_differences(folder, space, oracle):
+    """What can be compared with a project that has no fingerprint: seed, space and objective."""
+    import keras_tuner as kt
+
+    state = project.read_json(pathlib.Path(folder) / "oracle.json")
+    if not isinstance(state, dict) or not {"hyperparameters", "seed"} <= set(state):
+        return []  # damaged: reload() repairs it
+    stored = kt.HyperParameters.from_config(state["hyperparameters"]).space
+    before, now = project.describe_space(stored), project.describe_space(space)
+    lines = project.differences({"space": {n: before.get(n) for n in now}}, {"space": now})
+    if state["seed"] != oracle.seed:
+        lines.append(f"seed: {state['seed']} in the directory, {oracle.seed} now")
+    objective = oracle.objective
+    for name, direction in getattr(
+        objective, "name_to_direction", {objective.name: objective.direction}
+    ).items():
+        lines += _metric_differences(folder, name, direction)
+    return lines
+
+
+def _metric_differences(folder, name, direction):
+    for record in _read_records(pathlib.Path(folder)).values():
+        if _is_record(record) and record["status"] == "COMPLETED":
+            metrics = record["metrics"]["metrics"]
+            found = metrics.get(name, {}).get("direction", "absent")
+            return [f"objective: {name} {found} in the directory, {direction} now"] * (
+                found != direction
+            )
+    return []
+
+
+def repetitions(oracle):
+    """Sentences on configurations that were tried twice and proposals that had to be drawn again."""
+    lines, groups = [], {}
+    if not hasattr(oracle, "hyperband_iterations"):  # Hyperband repeats configurations on purpose
+        for trial in oracle.trials.values():
+            key = json.dumps(trial.hyperparameters.values, sort_keys=True)
+            groups.setdefault(key, []).append(trial.trial_id)
+    for ids in groups.values():
+        if len(ids) > 1:
+            lines.append(f"Trials {', '.join(ids)} have the same configuration.")
+    if oracle.collisions:
+        lines.append(
+            f"{oracle.collisions} proposals repeated an earlier configuration and were drawn again."
+        )
+    return lines
+
+
+@functools.cache
+def _careful_class(oracle_class):
+    return type(f"Careful{oracle_class.__name__}", (CarefulOracle, oracle_class), {})
+
+
+def make_careful(oracle):
+    """Give an oracle that has just been made the careful behaviour, and return it."""
+    oracle.__class__ = _careful_class(type(oracle))
+    oracle.collisions = 0
+    oracle.written = None  # the text of oracle.json as this object last wrote it
+    oracle.unsaved = set()
+    oracle.repair = None
+    return oracle
