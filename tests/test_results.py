@@ -1,0 +1,384 @@
+"""Reading searches: tables, importance, how many trials are enough. No test here trains a model."""
+
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import results
+
+
+def item(kind, name, conditions=(), **config):
+    """A hyperparameter definition as trial.json holds it."""
+    parents = [
+        {"class_name": "Parent", "config": {"name": parent, "values": values}}
+        for parent, values in conditions
+    ]
+    return {"class_name": kind, "config": {"name": name, "conditions": parents, **config}}
+
+
+def units(name="units", low=4, high=40, step=4, sampling="linear", conditions=()):
+    return item(
+        "Int",
+        name,
+        conditions,
+        min_value=low,
+        max_value=high,
+        step=step,
+        sampling=sampling,
+    )
+
+
+def write_trial(
+    project, trial_id, values, score, *, space, status="COMPLETED", message=None, histories=()
+):
+    folder = project / f"trial_{trial_id}"
+    folder.mkdir(parents=True)
+    record = {
+        "trial_id": trial_id,
+        "hyperparameters": {"space": space, "values": values},
+        "metrics": {"metrics": {}},
+        "score": score,
+        "best_step": 1 if score is not None else None,
+        "status": status,
+        "message": message,
+    }
+    (folder / "trial.json").write_text(json.dumps(record))
+    if histories:
+        executions = [{"loss": losses, "val_loss": losses} for losses in histories]
+        (folder / "history.json").write_text(json.dumps({"executions": executions, "seconds": 2.5}))
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Four trials: two complete, one failed, one still running; one conditional hyperparameter."""
+    space = [units(), item("Boolean", "deep"), units("more", conditions=[("deep", [True])])]
+    path = tmp_path / "a_search"
+    write_trial(
+        path, "00", {"units": 8, "deep": False}, 0.5, space=space, histories=[[0.7, 0.5, 0.6]]
+    )
+    write_trial(
+        path,
+        "01",
+        {"units": 16, "deep": True, "more": 12},
+        0.3,
+        space=space,
+        histories=[[0.4, 0.3], [0.5, 0.2]],
+    )
+    message = "Traceback (most recent call last):\n  File x\nValueError: units too many\n\n"
+    write_trial(
+        path,
+        "02",
+        {"units": 40, "deep": False},
+        None,
+        space=space,
+        status="FAILED",
+        message=message,
+    )
+    write_trial(path, "03", {"units": 4, "deep": False}, None, space=space, status="RUNNING")
+    return path
+
+
+def searched(scores, space, values, direction=None):
+    """A trials table straight from lists, as trials_table would return it."""
+    table = pd.DataFrame(
+        {
+            "trial": [f"{index:02d}" for index in range(len(scores))],
+            "status": "COMPLETED",
+            "score": scores,
+            "best_epoch": 1,
+            **values,
+            "epochs": 1,
+            "seconds": 1.0,
+            "message": "",
+        }
+    )
+    table.attrs["space"] = {one["config"]["name"]: one for one in space}
+    return table
+
+
+def test_the_table_has_one_row_a_trial_and_one_column_a_hyperparameter(project):
+    table = results.trials_table(project)
+    assert list(table) == [
+        "trial",
+        "status",
+        "score",
+        "best_epoch",
+        "units",
+        "deep",
+        "more",
+        "epochs",
+        "seconds",
+        "message",
+    ]
+    assert table["trial"].tolist() == ["00", "01", "02", "03"]
+    assert table["status"].tolist() == ["COMPLETED", "COMPLETED", "FAILED", "RUNNING"]
+    assert table["best_epoch"].tolist()[:2] == [2, 2]
+
+
+def test_an_inactive_hyperparameter_is_nan_and_not_a_value(project):
+    more = results.trials_table(project)["more"]
+    assert math.isnan(more[0]) and more[1] == 12
+
+
+def test_epochs_count_all_executions_and_are_nan_without_a_history(project):
+    epochs = results.trials_table(project)["epochs"]
+    assert epochs.tolist()[:2] == [3, 4] and epochs[2:].isna().all()
+
+
+def test_the_failed_trials_are_listed_with_the_last_line_of_their_reason(project):
+    rows = results.failed(results.trials_table(project))
+    assert rows["trial"].tolist() == ["02", "03"]
+    assert rows["message"].tolist() == ["ValueError: units too many", ""]
+
+
+def test_a_damaged_trial_file_is_named_and_the_others_are_kept(project):
+    (project / "trial_01" / "trial.json").write_text("")
+    table = results.trials_table(project)
+    assert table["status"].tolist()[1] == "UNREADABLE"
+    assert table["message"].tolist()[1] == "trial_01/trial.json is missing or damaged"
+    assert table["score"].tolist()[0] == 0.5
+
+
+def test_trials_are_sorted_by_number_when_the_ids_grow_longer(tmp_path):
+    for trial_id in ("100", "02", "10"):
+        write_trial(tmp_path, trial_id, {"units": 4}, 0.1, space=[units()])
+    assert results.trials_table(tmp_path)["trial"].tolist() == ["02", "10", "100"]
+
+
+def test_a_hyperparameter_called_like_a_column_of_the_table_does_not_replace_it(tmp_path):
+    write_trial(tmp_path, "0", {"epochs": 7}, 0.25, space=[units("epochs")], histories=[[0.25]])
+    table = results.trials_table(tmp_path)
+    assert table["epochs"][0] == 1 and table["hp:epochs"][0] == 7
+    assert results.hyperparameters(table) == ["hp:epochs"]
+
+
+def test_a_tuner_is_read_like_its_directory(project):
+    tuner = type("Tuner", (), {"project_dir": str(project)})()
+    pd.testing.assert_frame_equal(results.trials_table(tuner), results.trials_table(project))
+
+
+def test_the_history_is_one_row_an_epoch_of_each_execution(project):
+    history = results.history_table(project)
+    assert list(history) == ["trial", "execution", "epoch", "loss", "val_loss"]
+    assert len(history) == 7
+    last = history.iloc[-1]
+    assert (last["trial"], last["execution"], last["epoch"], last["val_loss"]) == ("01", 2, 2, 0.2)
+
+
+def test_a_search_without_histories_says_what_keeps_them(tmp_path):
+    write_trial(tmp_path, "0", {"units": 4}, 0.1, space=[units()])
+    with pytest.raises(FileNotFoundError, match="helpers.search.careful keeps every epoch"):
+        results.history_table(tmp_path)
+
+
+def test_a_missing_folder_is_a_clear_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere: run the search first"):
+        results.trials_table(tmp_path / "nowhere")
+
+
+def test_a_folder_without_trials_is_a_clear_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no trial_"):
+        results.trials_table(tmp_path)
+
+
+def test_a_search_without_a_completed_trial_says_what_there_is(tmp_path):
+    write_trial(tmp_path, "0", {"units": 4}, None, space=[units()], status="RUNNING")
+    with pytest.raises(ValueError, match=r"has 0 \(1 RUNNING\): let it finish"):
+        results.best_so_far(results.trials_table(tmp_path))
+
+
+def test_best_so_far_keeps_the_best_over_a_failed_trial(project):
+    curve = results.best_so_far(results.trials_table(project))
+    assert curve["best"].tolist() == [0.5, 0.3, 0.3, 0.3]
+    assert np.isnan(curve["score"][2])
+    upward = results.best_so_far(results.trials_table(project), direction="max")
+    assert upward["best"].tolist() == [0.5, 0.5, 0.5, 0.5]
+
+
+def test_a_direction_that_is_neither_min_nor_max_is_refused(project):
+    with pytest.raises(ValueError, match="direction is 'up'"):
+        results.best_so_far(results.trials_table(project), direction="up")
+
+
+def importance_case(trials=60, noise=0.0):
+    rng = np.random.default_rng(0)
+    rate, width = 10.0 ** rng.uniform(-4, -1, trials), rng.integers(4, 64, trials)
+    kind = rng.choice(["adam", "sgd"], trials)
+    depth = np.where(rng.random(trials) < 0.5, rng.integers(1, 5, trials), math.nan)
+    score = (np.log10(rate) + 2.5) ** 2 + 0.3 * (kind == "sgd") + noise * rng.normal(size=trials)
+    space = [
+        item("Float", "rate", min_value=1e-4, max_value=0.1, step=None, sampling="log"),
+        units("width"),
+        item("Choice", "kind", values=["adam", "sgd"], ordered=False),
+        units("depth"),
+    ]
+    values = {"rate": rate, "width": width, "kind": kind, "depth": depth, "constant": 3}
+    return searched(score, space, values)
+
+
+def test_importance_finds_what_the_score_was_made_of():
+    found = results.importance(importance_case())
+    order = found.table["hyperparameter"].tolist()
+    share = found.table.set_index("hyperparameter")["importance"]
+    assert order[:2] == ["rate", "kind"] and sorted(order[2:]) == ["depth", "width"]
+    assert share["rate"] > 0.5 and abs(share["width"]) < 0.1 and abs(share["depth"]) < 0.1
+    assert found.r2 > 0.8 and found.trusted and found.sentence.startswith("The bars can be read")
+
+
+def test_importance_of_pure_noise_is_flagged():
+    table = importance_case()
+    table["score"] = np.random.default_rng(1).normal(size=len(table))
+    found = results.importance(table)
+    assert found.r2 <= results.TRUSTED_R2 and not found.trusted
+    assert found.sentence.startswith("Do not read the bars")
+
+
+def test_importance_from_few_trials_is_flagged_however_well_it_fits():
+    found = results.importance(importance_case(trials=15))
+    assert not found.trusted and "fewer than 20 trials" in found.sentence
+
+
+def test_importance_is_the_same_for_the_same_seed():
+    first, second = (results.importance(importance_case(25), repeats=3) for _ in range(2))
+    pd.testing.assert_frame_equal(first.table, second.table)
+
+
+def test_importance_refuses_what_it_cannot_explain():
+    with pytest.raises(ValueError, match="at least 5 completed"):
+        results.importance(importance_case(4))
+    table = importance_case(10)
+    table["score"] = 1.0
+    with pytest.raises(ValueError, match="all scores are equal"):
+        results.importance(table)
+
+
+def test_encoding_takes_logs_splits_choices_and_puts_inactive_values_below():
+    encoded = results.encode(importance_case())
+    assert "constant" not in encoded
+    assert encoded["rate"].max() < 0
+    assert encoded["kind"].shape[1] == 2
+    depth = encoded["depth"][:, 0]
+    assert depth.min() < 1 and np.isfinite(depth).all()
+
+
+def test_the_probability_of_a_top_trial_is_that_of_independent_draws():
+    assert results.top_fraction_probability(1, 0.05) == pytest.approx(0.05)
+    assert results.top_fraction_probability(59, 0.05) == pytest.approx(0.9515, abs=1e-4)
+    assert results.trials_needed(0.95, 0.05) == 59
+
+
+def test_shuffled_trials_meet_a_top_trial_as_often_as_counting_says():
+    table = searched(np.arange(20.0), [units()], {"units": np.arange(20)})
+    curve = results.top_fraction_curve(table, 0.1, draws=4000)
+    exact = [1 - math.comb(18, n) / math.comb(20, n) for n in range(1, 21)]
+    assert curve["resampled"].tolist() == pytest.approx(exact, abs=0.03)
+    assert curve["theory"][4] == pytest.approx(1 - 0.9**5)
+    assert curve["best"].iloc[-1] == 0 and curve["low"].iloc[0] < curve["high"].iloc[0]
+    upward = results.top_fraction_curve(table, 0.1, direction="max", draws=100)
+    assert upward["best"].iloc[-1] == 19
+
+
+def test_a_fraction_given_in_per_cent_is_refused():
+    with pytest.raises(ValueError, match="fraction is 5; it must lie between 0 and 1"):
+        results.top_fraction_probability(10, 5)
+
+
+def test_the_course_space_has_12150_configurations():
+    space = [units("L1", 8, 64), units("L2", 8, 64), units("L3", 4, 216)]
+    assert results.space_size(space) == 12_150
+
+
+def test_a_conditional_hyperparameter_counts_only_where_it_is_active():
+    space = [
+        item("Int", "layers", min_value=1, max_value=3, step=1, sampling="linear"),
+        units("u0", 4, 8, conditions=[("layers", [1, 2, 3])]),
+        units("u1", 4, 8, conditions=[("layers", [2, 3])]),
+        units("u2", 4, 8, conditions=[("layers", [3])]),
+    ]
+    assert results.space_size(space) == 2 + 4 + 8
+
+
+def test_steps_choices_logs_and_continuous_floats_are_counted():
+    tenths = item("Float", "f", min_value=0.1, max_value=0.5, step=0.1, sampling="linear")
+    assert results.space_size([tenths]) == 5
+    assert results.space_size([units(low=1, high=1000, step=10, sampling="log")]) == 4
+    choices = [item("Choice", "c", values=["a", "b", "c"]), item("Boolean", "b")]
+    assert results.space_size([*choices, item("Fixed", "x", value=1)]) == 6
+    free = item("Float", "f", min_value=0.0, max_value=1.0, step=None, sampling="linear")
+    assert results.space_size([free, *choices]) == math.inf
+
+
+def test_trials_nearer_than_the_noise_are_not_told_apart():
+    table = searched([0.30, 0.31, 0.50], [units()], {"units": [4, 8, 12]})
+    rows = results.told_apart(table, 0.02)
+    assert rows["told_apart"].tolist() == [False, False, True]
+    assert rows.attrs["limit"] == pytest.approx(1.96 * math.sqrt(2) * 0.02, rel=1e-3)
+    wider = results.told_apart(table, 0.02, runs=3)
+    assert wider.attrs["limit"] == pytest.approx(4.303 * math.sqrt(2) * 0.02, rel=1e-3)
+    upward = results.told_apart(table, 0.02, direction="max")
+    assert upward["trial"].tolist() == ["02", "01", "00"]
+    assert upward["told_apart"].tolist() == [False, True, True]
+
+
+def test_a_noise_that_is_no_standard_deviation_is_refused():
+    table = searched([0.3, 0.4], [units()], {"units": [4, 8]})
+    with pytest.raises(ValueError, match="noise is -1"):
+        results.told_apart(table, -1)
+    with pytest.raises(ValueError, match="at least 2 seeds"):
+        results.told_apart(table, 0.1, runs=1)
+
+
+def test_short_paths_cuts_this_machines_folders_off(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_OUTPUT", str(tmp_path))
+    with results.short_paths():
+        print("Results in", tmp_path / "log" / "random_search")
+        print("Reloading", results.RECORDED / "tuner0.json")
+    shown = capsys.readouterr().out.replace("\\", "/")
+    assert shown.splitlines() == [
+        "Results in log/random_search",
+        "Reloading helpers/files/recorded_search/tuner0.json",
+    ]
+
+
+def test_reading_a_folder_needs_no_tensorflow(project):
+    code = (
+        "import sys; from helpers import results; results.trials_table(sys.argv[1]); "
+        "assert not {'tensorflow', 'keras', 'keras_tuner'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(project)], check=True)
+
+
+@pytest.mark.skipif(
+    not any(results.RECORDED.glob("trial_*")), reason="the recorded search is not in this copy"
+)
+def test_the_recorded_search_is_whole():
+    table = results.trials_table(results.recorded())
+    assert len(table) == 50 and (table["status"] == "COMPLETED").all()
+    history = results.history_table(results.recorded())
+    best = history.groupby("trial")["val_loss"].min()
+    assert table.set_index("trial")["score"].to_dict() == pytest.approx(best.to_dict())
+
+
+def test_a_copy_without_the_recorded_search_says_how_to_make_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RECORDED", tmp_path / "recorded_search")
+    with pytest.raises(FileNotFoundError, match="python -m helpers.record"):
+        results.recorded()
+
+
+def test_the_small_search_is_run_once_and_opened_after_that(tmp_path, monkeypatch):
+    from helpers import data
+
+    monkeypatch.setenv("COURSE_OUTPUT", str(tmp_path))
+    images = data.load_data(images=40)
+    budget = {"max_trials": 1, "epochs": 1, "batch_size": 32, "seed": 1}
+    first, ran = results.small_search(images, **budget)
+    again, opened = results.small_search(images, **budget)
+    assert ran == "Ran 1 trials into log/random_search, which held 0 finished ones."
+    assert opened == "Opened the search in log/random_search: 1 trials, all finished before."
+    assert results.trials_table(first).equals(results.trials_table(again))
+    assert (tmp_path / "log" / "random_search" / "oracle.json").exists()
