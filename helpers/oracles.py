@@ -122,8 +122,8 @@ class CarefulOracle:
             if path.exists() and not _is_record(found):
                 place = repair.set_aside(path)
                 repair.notes.append(
-                    f"trial.json of trial {trial_id} was damaged: it is now {place}, and the trial's "
-                    "record was written again from oracle.json."
+                    f"trial.json of trial {trial_id} was damaged: it is now {place}, and the "
+                    "trial's record was written again from oracle.json."
                 )
             elif not path.exists() and record["status"] in ENDED:
                 repair.notes.append(
@@ -153,16 +153,14 @@ class CarefulOracle:
             )
         missing = sorted(set(state["start_order"]) - set(found)) if state else []
         for trial_id in missing:
-            repair.notes.append(
-                f"The folder of trial {trial_id} is gone; the trial will run again."
-            )
+            repair.notes.append(f"The folder of trial {trial_id} is gone; it will run again.")
         path = repair.folder / "oracle.json"
         lost = [int(i) for i in damaged + missing]
         exact = self._replay(records, max([int(i) for i in records] + lost, default=-1), repair)
         place = f"is now {repair.set_aside(path)}" if path.exists() else "was missing"
         repair.notes.append(
-            f"oracle.json {'did not fit the trials' if state else 'could not be read'} and {place}; "
-            f"it was worked out again from {len(records)} readable trials"
+            f"oracle.json {'did not fit the trials' if state else 'could not be read'} and "
+            f"{place}; it was worked out again from {len(records)} readable trials"
             + ("." if exact else "; later proposals may differ from an uninterrupted search.")
         )
 
@@ -241,9 +239,9 @@ class CarefulOracle:
 
     def _beyond_repair(self, repair):
         return ValueError(
-            f"{project.shown(repair.folder)} is damaged so that this search cannot go on. Nothing was "
-            "deleted: helpers.results.trials_table reads the trials that are left. Start again with "
-            "another project_name, or with overwrite=True, which moves the old folder aside."
+            f"{project.shown(repair.folder)} is damaged so that this search cannot go on. Nothing "
+            "was deleted: helpers.results.trials_table reads the trials that are left. Start again "
+            "with another project_name, or with overwrite=True, which moves the old folder aside."
         )
 
     def _check_weights(self, repair):
@@ -336,7 +334,7 @@ def _metric_differences(folder, name, direction):
 
 
 def repetitions(oracle):
-    """Sentences on configurations that were tried twice and proposals that had to be drawn again."""
+    """Sentences on configurations tried twice and on proposals that had to be drawn again."""
     lines, groups = [], {}
     if not hasattr(oracle, "hyperband_iterations"):  # Hyperband repeats configurations on purpose
         for trial in oracle.trials.values():

@@ -141,8 +141,8 @@ def has_own_fit(hypermodel):
 def _check_seed(seed):
     if seed is None:
         raise TypeError(
-            f"seed is missing: give a whole number from 0 to {SEED_LIMIT:,}, as in seed=1; the same "
-            "seed gives the same trials again."
+            f"seed is missing: give a whole number from 0 to {SEED_LIMIT:,}, as in seed=1; the "
+            "same seed gives the same trials again."
         )
     whole_number("seed", seed, 0, SEED_LIMIT)
 
@@ -161,8 +161,8 @@ def _check_objective(objective):
             raise TypeError(f"objective={one!r}: give a kt.Objective, as in {example}.")
         if one.direction not in ("min", "max"):
             raise ValueError(
-                f"objective {one.name!r} has direction {one.direction!r}: give 'min' or 'max', as in "
-                f"{example}."
+                f"objective {one.name!r} has direction {one.direction!r}: give 'min' or 'max', as "
+                f"in {example}."
             )
 
 
@@ -224,8 +224,8 @@ def _check_place(given):
     too_long = [part for part in path.parts if len(os.fsencode(part)) > 240]
     if too_long or longest > limit:
         raise ValueError(
-            f"The path of the search is too long ({longest} characters with its files, or a name of "
-            f"more than 240, starting {str(too_long[0] if too_long else path)[:40]!r}): give a "
+            f"The path of the search is too long ({longest} characters with its files, or a name "
+            f"of more than 240, starting {str(too_long[0] if too_long else path)[:40]!r}): give a "
             "shorter directory or project_name."
         )
     _check_writable(path)
@@ -307,8 +307,8 @@ def build(hypermodel, hp, where, compiled_by_tuner=False):
         return None
     except Exception as error:
         raise ValueError(
-            f"build(hp) fails {where} ({_values(hp.values)}): {_last_line(error)}. Correct build, or "
-            "raise keras_tuner.errors.FailedTrialError there to skip such configurations."
+            f"build(hp) fails {where} ({_values(hp.values)}): {_last_line(error)}. Correct build, "
+            "or raise keras_tuner.errors.FailedTrialError there to skip such configurations."
         ) from error
     check_model(model, compiled_by_tuner)
     return model
@@ -354,8 +354,8 @@ def check_model(model, compiled_by_tuner=False):
         raise TypeError(f"build(hp) returned {_short(model)}: return a compiled Keras model.{hint}")
     if not (model.compiled or compiled_by_tuner):
         raise ValueError(
-            f"build(hp) returned the model {model.name!r} uncompiled: call model.compile(optimizer, "
-            "loss, metrics) before `return model`."
+            f"build(hp) returned the model {model.name!r} uncompiled: call model.compile("
+            "optimizer, loss, metrics) before `return model`."
         )
 
 
@@ -507,8 +507,8 @@ def _check_pair(names, x, y):
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             bad = int(np.count_nonzero(~np.isfinite(array)))
             raise ValueError(
-                f"{name} holds {bad} values that are NaN or infinite: remove or replace them, every "
-                "loss would be NaN."
+                f"{name} holds {bad} values that are NaN or infinite: remove or replace them, "
+                "every loss would be NaN."
             )
     if _is_array(x) and _is_array(y) and len(x) != len(y):
         raise ValueError(
@@ -548,8 +548,8 @@ def _check_validation(objective, arguments, own_fit):
     given = arguments.get("validation_data") is not None or arguments.get("validation_split")
     if wanted and not given and not own_fit:
         raise ValueError(
-            f"The objective {wanted[0]!r} is measured on validation data and search() got none: give "
-            "validation_data=(x_val, y_val), taken from the training images, not from the test set."
+            f"The objective {wanted[0]!r} is measured on validation data and search() got none: "
+            "give validation_data=(x_val, y_val), taken from the training data, not the test set."
         )
 
 
@@ -596,8 +596,9 @@ def _check_labels(labels, units):
     wrong = labels[(labels < 0) | (labels >= units)]
     if wrong.size:
         raise ValueError(
-            f"The label {wrong.flat[0]} is out of range: the model's last layer has {units} units, so "
-            f"labels go from 0 to {units - 1}. Renumber them, or let build use the number of classes."
+            f"The label {wrong.flat[0]} is out of range: the model's last layer has {units} units, "
+            f"so labels go from 0 to {units - 1}. Renumber them, or let build use the number of "
+            "classes."
         )
 
 

@@ -48,7 +48,7 @@ def write_text(path, text):
 
 
 def write_json(path, value):
-    """Write ``value`` as JSON so that a kill or a full disk leaves the old file or the new, whole."""
+    """Write ``value`` as JSON; a kill or a full disk leaves the old file or the new, whole."""
     write_text(path, json.dumps(value))
 
 
@@ -72,7 +72,7 @@ def disk_is_full(error):
 
 
 def shown(path):
-    """The last two parts of a path: what messages and notebooks show instead of a machine's path."""
+    """The last two parts of a path: messages and notebooks show no machine's path."""
     return "/".join(pathlib.Path(path).parts[-2:])
 
 
@@ -159,7 +159,7 @@ def _in_use(folder, holder):
 
 def _open_locked(path, folder):
     while True:
-        file = open(path, "a+")  # noqa: SIM115: held open as long as the lock
+        file = open(path, "a+")  # noqa: SIM115 (open as long as the lock is held)
         try:
             _take(file)
         except OSError as error:
@@ -217,7 +217,7 @@ def lock(folder, owner=None):
 
 @contextlib.contextmanager
 def lock_if_used(folder, owner=None):
-    """The lock for a reader: taken where a lock file exists, so that a plain look writes nothing."""
+    """The lock for a reader: taken where a lock file exists; a plain look writes nothing."""
     if lock_path(folder).exists():
         with lock(folder, owner):
             yield

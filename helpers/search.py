@@ -73,7 +73,7 @@ class CarefulMixin:
         self.accept_mismatch = accept_mismatch
         self.check = check
         self.progress = progress
-        self._fit_verbose = 0
+        self._fit_verbose = None
         self.model_digest = self._first_build(given)
         self._loading = True  # see project_dir
         super().__init__(**(given | {"seed": seed or SEED_FOR_ZERO, "overwrite": False}))
@@ -211,12 +211,10 @@ class CarefulMixin:
             RuntimeError: too many trials failed in a row.
         """
         if project.role() == "worker":
-            self._fit_verbose = fit_kwargs.get("verbose", 0)
-            super().search(*fit_args, **(fit_kwargs | {"verbose": 0}))
+            self._search(fit_args, fit_kwargs)
             return
         verbose = fit_kwargs.get("verbose")
         fit = preflight.named(fit_args, fit_kwargs)
-        self._fit_verbose = verbose or 0
         estimate = self._check_before(fit)
         folder = self.project_path
         with project.lock(folder, self):
@@ -229,11 +227,20 @@ class CarefulMixin:
                 write_json(folder / project.FINGERPRINT, fingerprint)
                 self._show = Progress(self, self.progress, verbose, estimate)
                 try:
-                    super().search(*fit_args, **(fit_kwargs | {"verbose": 0}))
+                    self._search(fit_args, fit_kwargs)
                 finally:
                     self._show.close()
         for line in self.problems():
             print(line)
+
+    def _search(self, fit_args, fit_kwargs):
+        """Call KerasTuner's search with its own display off; ``verbose`` is for the trainings."""
+        self._fit_verbose = fit_kwargs.get("verbose")
+        if "verbose" in fit_kwargs:
+            fit_kwargs = fit_kwargs | {"verbose": 0}
+        if project.role() != "worker":
+            self.oracle.verbose = 0
+        super().search(*fit_args, **fit_kwargs)
 
     def _check_before(self, fit):
         """Run the checks of data, build function and disk; returns their estimate."""
@@ -270,16 +277,16 @@ class CarefulMixin:
             if project.disk_is_full(error):
                 raise OSError(
                     errno.ENOSPC,
-                    f"The disk is full or cannot be written. {done}; free space, then call search() "
-                    "again: it goes on with the trial that was interrupted",
+                    f"The disk is full or cannot be written. {done}; free space, then call "
+                    "search() again: it goes on with the trial that was interrupted",
                 ) from error
             if isinstance(error, RuntimeError) and TOO_MANY_FAILURES in str(error):
                 failed = [t for t in self._ended() if t.status == "FAILED"]
                 limit = self.oracle.max_consecutive_failed_trials
                 reason = f" {reason_of(failed[-1])}" if failed else ""
                 raise RuntimeError(
-                    f"The last {limit} trials failed, so the search stopped.{reason} Correct build or "
-                    f"the data and start again with another project_name ({done})."
+                    f"The last {limit} trials failed, so the search stopped.{reason} Correct build "
+                    f"or the data and start again with another project_name ({done})."
                 ) from error
             raise
 
@@ -295,8 +302,10 @@ class CarefulMixin:
         import keras_tuner as kt
 
         keras.utils.set_random_seed(trial_seed(self.seed, trial.trial_id))
-        if "verbose" in kwargs:
+        if self._fit_verbose is not None:
             kwargs["verbose"] = self._fit_verbose
+        elif not self._own_training():
+            kwargs["verbose"] = 0
         start = time.perf_counter()
         try:
             results = super().run_trial(trial, *args, **kwargs)
@@ -308,6 +317,10 @@ class CarefulMixin:
                 raise kt.errors.FatalRuntimeError("the disk is full") from error
             raise
         return results
+
+    def _own_training(self):
+        """Whether the user's own run_trial or HyperModel.fit trains, which may not take verbose."""
+        return preflight.has_own_run_trial(type(self)) or preflight.has_own_fit(self.hypermodel)
 
     def on_trial_end(self, trial):
         """Record the trial, drop weights that need not be kept, and show the progress."""
@@ -355,8 +368,8 @@ class CarefulMixin:
         best = self._completed(number)
         if not best:
             raise ValueError(
-                f"No trial of {self._shown} has finished well, so there is no best one: call search() "
-                "first, or see helpers.results.trials_table(tuner) for the reasons of failures."
+                f"No trial of {self._shown} has finished well, so there is no best one: call "
+                "search() first, or see tuner.problems() for the reasons of failures."
             )
         return best
 
@@ -365,8 +378,8 @@ class CarefulMixin:
         path = self.project_path / f"trial_{trial.trial_id}" / "checkpoint.weights.h5"
         if not path.exists():
             raise FileNotFoundError(
-                f"The weights of trial {trial.trial_id} are not in {self._shown} (only the best are "
-                "kept, or the file was damaged or deleted): build the model from "
+                f"The weights of trial {trial.trial_id} are not in {self._shown} (only the best "
+                "are kept, or the file was damaged or deleted): build the model from "
                 "get_best_hyperparameters() and train it."
             )
         return super().load_model(trial)
@@ -382,14 +395,14 @@ class CarefulMixin:
         limit = self.oracle.max_trials
         if limit and len(trials) < limit and not hasattr(self.oracle, "hyperband_iterations"):
             lines.append(
-                f"The search ended after {len(trials)} of {limit} trials: no configuration was found "
-                "that had not been tried."
+                f"The search ended after {len(trials)} of {limit} trials: no configuration was "
+                "found that had not been tried."
             )
         return lines
 
 
 def executions(results):
-    """What ``run_trial`` returned, as a list with one {metric: [value of each epoch]} a training."""
+    """What ``run_trial`` returned, as one {metric: [value of each epoch]} a training."""
     listed = results if isinstance(results, list) else [results]
     found = []
     for result in listed:
