@@ -106,7 +106,7 @@ lock: $(READY)
 	  --output-file requirements.lock
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info __pycache__ .pytest_cache .ruff_cache
 	find helpers tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
