@@ -30,7 +30,7 @@ import time
 import nbformat
 import yaml
 
-from helpers import checks, search
+from helpers import checks
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -255,9 +255,10 @@ def resolve(selected, every, pairs=(), shared=None, sections=None):
 class Progress:
     """One line about where the run is: rewritten on a terminal, printed now and then elsewhere."""
 
-    def __init__(self, label, total, stream=sys.stdout, pause=30):
-        self.label, self.total, self.stream, self.pause = label, total, stream, pause
-        self.terminal = stream.isatty()
+    def __init__(self, label, total, stream=None, pause=30):
+        self.label, self.total, self.pause = label, total, pause
+        self.stream = stream or sys.stdout
+        self.terminal = self.stream.isatty()
         self.start = time.monotonic()
         self.text, self.printed = "", -pause
         self.stopped = threading.Event()
@@ -446,7 +447,7 @@ def write_index(output, record):
 
 def save(output, record):
     """Write the run's record and its index page."""
-    search.write_json(output / RECORD, record)
+    write_text(output / RECORD, json.dumps(record, indent=1) + "\n")
     write_index(output, record)
 
 
@@ -477,7 +478,7 @@ def load_run(folder):
     return output, record
 
 
-def run(output, record, timeout=None, stream=sys.stdout):
+def run(output, record, timeout=None, stream=None):
     """Run what is not finished of a record; the record is kept up to date on disk.
 
     Raises:
@@ -559,7 +560,7 @@ def noise(notebook):
     return None
 
 
-def run_in_place(paths, folder=NOTEBOOKS, timeout=300, stream=sys.stdout):
+def run_in_place(paths, folder=NOTEBOOKS, timeout=300, stream=None):
     """Re-execute notebooks with their committed parameters and save them clean.
 
     The earlier notebooks of the course are executed too, without saving, so that a later one finds
@@ -679,7 +680,8 @@ def prepare(options, now):
 
 def main(arguments=None):
     """Run the command; returns the exit code: 0 fine, 1 a cell failed, 2 a mistake, 130 stopped."""
-    options = parser().parse_args(join_pairs(sys.argv[1:] if arguments is None else arguments))
+    words = join_pairs(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_intermixed_args(words)
     output = None
     try:
         if options.list:

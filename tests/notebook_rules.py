@@ -340,6 +340,14 @@ def is_plain_python(notebook, path):
 
 
 @rule
+def silences_nothing_by_semicolon(notebook, path):
+    """No cell ends in a semicolon: nbval keeps no history, and without it the value is shown."""
+    for number, cell in enumerate(code_cells(notebook), start=1):
+        if cell.source.rstrip().endswith(";"):
+            yield f"code cell {number} ends in a semicolon: assign the value to a name"
+
+
+@rule
 def trains_quietly(notebook, path):
     """fit, search, evaluate and predict get verbose=0: their bars would be stored and differ."""
     for number, cell in enumerate(code_cells(notebook), start=1):

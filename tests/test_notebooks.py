@@ -270,6 +270,9 @@ BROKEN = {
         edit("count", "print(total)", "%matplotlib inline"),
         edit("count", "print(total)", "!ls"),
     ],
+    rules.silences_nothing_by_semicolon: [
+        edit("fit", "print(1)", "print(1);"),
+    ],
     rules.trains_quietly: [
         edit("fit", ", verbose=0", ""),
         edit("fit", "verbose=0", "verbose=1"),
