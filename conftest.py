@@ -13,6 +13,7 @@ import pytest
 from helpers.rerun import OUTPUT_PREFIX
 
 ROOT = pathlib.Path(__file__).parent
+collect_ignore = ["build", "log", "runs"]  # notebooks in them are results, not the course
 OUTPUT = pytest.StashKey[tempfile.TemporaryDirectory]()
 
 
