@@ -573,7 +573,10 @@ NPZ_MISTAKES = {
         ["3 names", "2 columns"],
     ),
     "single class": (npz_case(y=np.zeros(12, int)), ["single class", "'0'", "at least 2"]),
-    "small class": (npz_case(y=labels_of([10, 2])), ["Class '1'", "too few images: 2", "at least 3"]),
+    "small class": (
+        npz_case(y=labels_of([10, 2])),
+        ["Class '1'", "too few images: 2", "at least 3"],
+    ),
     "small class beside test": (
         npz_case(**{**GOOD_TEST, "y_train": labels_of([11, 1])}, x_test=pictures(4),
                  y_test=labels_of([2, 2])),
@@ -703,8 +706,12 @@ def test_photos_are_turned_upright(tmp_path):
     folder = save_images(tmp_path / "photos", ["a", "b"], size=(8, 6))
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(pictures(1, (6, 8))[0]).save(folder / "a" / "turned.png", exif=exif)
-    assert data.load_data(folder).image_shape == (8, 6, 1)
+    lying = pictures(1, (6, 8), seed=7)[0]
+    Image.fromarray(lying).save(folder / "a" / "turned.png", exif=exif)
+    mine = data.load_data(folder)
+    assert mine.image_shape == (8, 6, 1)
+    upright = np.rot90(lying, -1)  # orientation 6: turn it clockwise
+    assert upright.tobytes() in rows([*mine.x_train, *mine.x_val, *data.load_test(mine).x])
 
 
 def test_train_and_test_folders_are_kept_apart(tmp_path):
