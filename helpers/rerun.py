@@ -299,10 +299,11 @@ class Progress:
             self._draw()
 
 
-def first_line(source):
-    """The first line of a cell that is code, for messages."""
-    lines = [line for line in source.splitlines() if line.strip() and line.strip()[0] != "#"]
-    return lines[0].strip() if lines else "(no code)"
+def first_line(source, longest=70):
+    """The first line of a cell that is code, for messages; cut when it is long."""
+    lines = [line.strip() for line in source.splitlines()]
+    line = next((line for line in lines if line and line[0] != "#"), "(no code)")
+    return line if len(line) <= longest else line[: longest - 3] + "..."
 
 
 def with_parameters(path, parameters):

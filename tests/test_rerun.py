@@ -356,6 +356,12 @@ def test_progress_rewrites_one_line_on_a_terminal():
     assert "cell 1 of 2: x = 1" in stream.getvalue() and "cell 2 of 2: y = 2" in stream.getvalue()
 
 
+def test_a_cell_is_named_by_its_first_line_of_code():
+    assert rerun.first_line("# why\n\n  x = 1\ny = 2") == "x = 1"
+    assert rerun.first_line("# only prose") == "(no code)"
+    assert rerun.first_line("x" * 100) == "x" * 67 + "..."
+
+
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "notebook.ipynb"
     path.write_text("old")
