@@ -557,7 +557,29 @@ def short_paths():
         for root in (search.log_dir("."), pathlib.Path(__file__).resolve().parent.parent):
             for folder in (root, root.resolve()):
                 shown = shown.replace(f"{folder}{os.sep}", "")
-        print(shown, end="")
+        print(shown.replace(os.sep, "/"), end="")
+
+
+def best_epochs(source, objective="val_loss", direction="min"):
+    """Every metric at the best epoch of each trial.
+
+    Args:
+        source: a tuner, or the path of a project directory.
+        objective: the metric that decides which epoch is best.
+        direction: "min" when a lower value is better, else "max".
+
+    Returns:
+        A ``pandas.DataFrame`` with one row a trial that has a history, sorted as in
+        ``history_table``; of several executions the best one is taken.
+    """
+    history = history_table(source)
+    if objective not in history:
+        raise ValueError(
+            f"The histories have no {objective!r}; they have {', '.join(list(history)[3:])}."
+        )
+    history = history[history[objective].notna()]
+    order = _sign(direction) * history[objective]
+    return history.loc[order.groupby(history["trial"], sort=False).idxmin()].reset_index(drop=True)
 
 
 def small_search(
@@ -565,48 +587,53 @@ def small_search(
     *,
     max_trials,
     epochs,
+    executions_per_trial=1,
     batch_size=64,
     seed=1,
     directory="log",
     project_name="random_search",
     overwrite=False,
 ):
-    """Open the random search of notebook 03, or run it when it is not there or not finished.
+    """Open the random search of notebook 03; run what is missing of it, and say so.
 
     Args:
         images: what ``helpers.data.load_data`` returns.
-        max_trials, epochs, batch_size, seed: as in notebook 03.
+        max_trials, epochs, executions_per_trial, batch_size, seed: as in notebook 03.
         directory, project_name: where the search is; see ``helpers.search.log_dir``.
-        overwrite: True starts again.
+        overwrite: True starts again; the earlier search is moved aside.
 
     Returns:
-        (tuner, sentence): KerasTuner's tuner with its trials loaded, and what was done.
+        KerasTuner's tuner with its finished trials loaded.
+
+    Raises:
+        helpers.project.Mismatch: the folder holds a search with other settings or data.
     """
+    import keras
     import keras_tuner as kt
 
     from helpers import models, search
 
-    with contextlib.redirect_stdout(None):
+    with short_paths():
         tuner = search.careful(kt.RandomSearch)(
             models.hypermodel(images.image_shape, images.num_classes),
             objective=kt.Objective("val_loss", "min"),
             max_trials=max_trials,
+            executions_per_trial=executions_per_trial,
             seed=seed,
             directory=str(search.log_dir(directory)),
             project_name=project_name,
             overwrite=overwrite,
         )
-    before = len(tuner.oracle.end_order)
-    place = f"{directory}/{project_name}"
-    if before >= max_trials:
-        return tuner, f"Opened the search in {place}: {before} trials, all finished before."
+    missing = max_trials - len(tuner.oracle.end_order)
+    if missing > 0:
+        print(f"{directory}/{project_name} lacks {missing} trials; they are run now.")
     tuner.search(
         images.x_train,
         images.y_train,
         validation_data=(images.x_val, images.y_val),
         epochs=epochs,
         batch_size=batch_size,
+        callbacks=[keras.callbacks.EarlyStopping(monitor="val_loss", patience=3)],
         verbose=0,
     )
-    ran = len(tuner.oracle.end_order) - before
-    return tuner, f"Ran {ran} trials into {place}, which held {before} finished ones."
+    return tuner

@@ -370,15 +370,27 @@ def test_a_copy_without_the_recorded_search_says_how_to_make_it(tmp_path, monkey
         results.recorded()
 
 
-def test_the_small_search_is_run_once_and_opened_after_that(tmp_path, monkeypatch):
+def test_the_best_epoch_of_each_trial_brings_all_metrics_with_it(project):
+    rows = results.best_epochs(project)
+    assert rows["trial"].tolist() == ["00", "01"]
+    assert rows["epoch"].tolist() == [2, 2] and rows["execution"].tolist() == [1, 2]
+    assert rows["loss"].tolist() == [0.5, 0.2]
+    assert results.best_epochs(project, direction="max")["val_loss"].tolist() == [0.7, 0.5]
+    with pytest.raises(ValueError, match="no 'val_auc'; they have loss, val_loss"):
+        results.best_epochs(project, "val_auc")
+
+
+def test_the_small_search_is_run_once_and_opened_after_that(tmp_path, monkeypatch, capsys):
     from helpers import data
 
     monkeypatch.setenv("COURSE_OUTPUT", str(tmp_path))
-    images = data.load_data(images=40)
+    images = data.load_data(images=200)
     budget = {"max_trials": 1, "epochs": 1, "batch_size": 32, "seed": 1}
-    first, ran = results.small_search(images, **budget)
-    again, opened = results.small_search(images, **budget)
-    assert ran == "Ran 1 trials into log/random_search, which held 0 finished ones."
-    assert opened == "Opened the search in log/random_search: 1 trials, all finished before."
+    first = results.small_search(images, **budget)
+    assert "log/random_search lacks 1 trials; they are run now." in capsys.readouterr().out
+    again = results.small_search(images, **budget)
+    said = capsys.readouterr().out
+    assert "1 of 1 trials are already finished" in said and "lacks" not in said
     assert results.trials_table(first).equals(results.trials_table(again))
-    assert (tmp_path / "log" / "random_search" / "oracle.json").exists()
+    with pytest.raises(ValueError, match="trials of another search"):
+        results.small_search(data.load_data(images=300), **budget)
