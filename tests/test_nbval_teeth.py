@@ -3,6 +3,7 @@
 One run of pytest in a child process on one notebook, a case a cell; each test looks at one cell.
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -118,6 +119,11 @@ def test_ci_compares_all_outputs_of_all_notebooks_with_a_time_limit():
     limits = [int(o.partition("=")[2]) for o in OPTIONS if o.startswith("--nbval-cell-timeout=")]
     assert limits and limits[0] <= 300
     assert "notebooks" in SETTINGS["ini_options"]["testpaths"]
+
+
+def test_kernels_get_an_output_folder_that_the_sanitising_file_knows():
+    folder = pathlib.Path(os.environ["COURSE_OUTPUT"])
+    assert folder.is_dir() and folder.name.startswith(rerun.OUTPUT_PREFIX)
 
 
 def test_every_pair_of_the_sanitising_file_is_read():

@@ -253,6 +253,7 @@ def test_a_dead_kernel_and_a_slow_cell_are_named(tmp_path):
             )
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to whole consoles only")
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path):
     path = tmp_path / "slow.ipynb"
     ready = tmp_path / "ready"
@@ -303,7 +304,7 @@ def test_in_place_saves_clean_notebooks_that_nbval_accepts(course, tmp_path, cap
     assert saved.cells[4].outputs[0].text == "2 0.1 small False \n"
     assert saved.cells[5].outputs == []
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env", "-c", "/dev/null"]
+        [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env", "-c", os.devnull]
         + [f"--nbval-sanitize-with={ROOT / 'tests' / 'sanitize.cfg'}", "--confcutdir", str(course)]
         + ["-p", "no:cacheprovider", "--rootdir", str(course), str(second)],
         capture_output=True,
