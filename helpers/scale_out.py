@@ -258,11 +258,11 @@ def plot_timeline(rows, ax=None):
     Returns:
         The axes.
     """
-    import matplotlib.pyplot as plt
+    from helpers import plots
 
-    ax = ax or plt.subplots(figsize=(8, 2.4))[1]
+    ax = plots.figure(height=2.8)[1] if ax is None else ax
     workers = sorted({row["worker"] for row in rows})
-    colours = {"COMPLETED": "#56B4E9", "FAILED": "#D55E00", "LOST": "white"}
+    colours = {"COMPLETED": plots.COLOURS["sky"], "FAILED": plots.COLOURS["vermillion"]}
     for row in rows:
         line, width = workers.index(row["worker"]), row["end"] - row["start"]
         lost = row["status"] == "LOST"
@@ -270,7 +270,7 @@ def plot_timeline(rows, ax=None):
             line,
             width,
             left=row["start"],
-            color=colours[row["status"]],
+            color=colours.get(row["status"], "white"),
             edgecolor="black",
             hatch="///" if lost else None,
         )
@@ -491,6 +491,11 @@ class Launch:
         errors = [last_error(worker.output()) for _, worker in logs]
         return next((e for e in reversed(errors) if e != "no error message"), "no error message")
 
+    def all_trials_ended(self):
+        """Whether max_trials trials have ended, as far as that parameter is known."""
+        total = self.options.parameters.get("max_trials")
+        return bool(total) and len(self.project.ids("COMPLETED", "FAILED")) >= total
+
     def workers_done(self):
         """Whether there are workers here and all have ended well."""
         return bool(self.workers) and all(w.state == "done" for w in self.workers)
@@ -562,7 +567,7 @@ class Launch:
             raise _Done(Exit.CHIEF_GAVE_UP, self.chief.reason)
         gave_up = [w for w in self.workers if w.state == "gave up"]
         busy = [w for w in self.workers if w.state not in ("done", "gave up")]
-        if busy or not self.workers:
+        if busy or not (self.workers or self.all_trials_ended()):
             self.idle_since = None
             return
         if gave_up:
@@ -911,7 +916,7 @@ def run(
     logs.mkdir(exist_ok=True)
     with _only_launcher(logs):
         if fresh and (aside := _move_aside(project)):
-            print(f"The old project was moved to {aside.name}.", file=sys.stderr)
+            print(f"The old project was moved to {aside.name}.")
             logs.mkdir()
         _open_to(project, "chief")
         worker_address = ("127.0.0.1" if bind in WILDCARDS else bind), address[1]

@@ -105,6 +105,13 @@ def launcher(tmp_path):
     assert not alive, f"processes left behind: {alive}"
 
 
+@pytest.fixture
+def notebook(tmp_path):
+    """A job notebook: each of its processes is papermill with a kernel, two processes."""
+    subprocess.run([sys.executable, JOBS / "notebook.py", tmp_path / "job.ipynb"], check=True)
+    return tmp_path / "job.ipynb"
+
+
 def free_port():
     """A port that is free now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -283,15 +290,15 @@ def test_parallel_equals_serial_bit_for_bit(launcher, tmp_path):
     assert (tmp_path / "p" / "tuner0.json").exists(), "a serial process can open the project"
 
 
-def test_a_notebook_as_the_job_reads_its_results_on_the_chief_only(launcher):
-    run = launcher("formula_job.ipynb", max_trials=4)
+def test_a_notebook_as_the_job_reads_its_results_on_the_chief_only(launcher, notebook):
+    run = launcher(notebook, max_trials=4)
     code, output = run.wait()
     assert code == 0, output
     assert (run.folder / "best.txt").read_text().split()[0] == "chief"
     counts = {}
     for name in ("chief", "worker0", "worker1"):
-        notebook = json.loads((run.folder / "p_scale_out" / f"{name}.ipynb").read_text())
-        counts[name] = {cell["id"]: cell.get("execution_count") for cell in notebook["cells"]}
+        executed = json.loads((run.folder / "p_scale_out" / f"{name}.ipynb").read_text())
+        counts[name] = {cell["id"]: cell.get("execution_count") for cell in executed["cells"]}
     assert counts["chief"]["results"] is not None
     assert counts["worker0"]["search"] is not None
     assert counts["worker0"]["results"] is counts["worker1"]["results"] is None
@@ -302,17 +309,19 @@ def test_a_notebook_as_the_job_reads_its_results_on_the_chief_only(launcher):
 @pytest.mark.parametrize(
     ("how", "expected", "job", "workers"),
     [
-        (signal.SIGINT, 130, "formula_job.ipynb", 2),
+        (signal.SIGINT, 130, "notebook", 2),
         (signal.SIGTERM, 130, "formula.py", 1),
-        (signal.SIGKILL, -signal.SIGKILL, "formula_job.ipynb", 1),
+        (signal.SIGKILL, -signal.SIGKILL, "notebook", 1),
     ],
 )
-def test_no_process_is_left_when_the_launcher_is_ended(launcher, how, expected, job, workers):
+def test_no_process_is_left_when_the_launcher_is_ended(
+    launcher, notebook, how, expected, job, workers
+):
     if how == signal.SIGKILL and sys.platform != "linux":
         pytest.skip("only Linux tells children that their parent was killed")
-    run = launcher(job, "--workers", str(workers), max_trials=3, seconds=1000)
+    file, processes = {"notebook": (notebook, 2), "formula.py": (job, 1)}[job]
+    run = launcher(file, "--workers", str(workers), max_trials=3, seconds=1000)
     run.wait_until(lambda: len(run.runs()) == workers)
-    processes = 2 if job.endswith(".ipynb") else 1  # papermill and its kernel
     assert len(left_behind(run.folder)) >= 1 + processes * (1 + workers)
     run.process.send_signal(how)
     assert run.wait()[0] == expected
