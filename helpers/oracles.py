@@ -108,7 +108,7 @@ class CarefulOracle:
             self._reload_from_files(state if whole else None, repair)
         self._check_weights(repair)
         self.written = path.read_text() if path.exists() else None
-        if repair.notes:
+        if repair.notes or self.unsaved:  # a kill can come between oracle.json and a trial.json
             self.save()
 
     def _compare_files(self, records, repair):
@@ -344,9 +344,8 @@ def repetitions(oracle):
         if len(ids) > 1:
             lines.append(f"Trials {', '.join(ids)} have the same configuration.")
     if oracle.collisions:
-        lines.append(
-            f"{oracle.collisions} proposals repeated an earlier configuration and were drawn again."
-        )
+        times = "once" if oracle.collisions == 1 else f"{oracle.collisions} times"
+        lines.append(f"A proposal repeated an earlier configuration and was drawn again: {times}.")
     return lines
 
 

@@ -497,7 +497,7 @@ def _check_pair(names, x, y):
         array = np.asarray(value)
         if array.ndim == 0 or len(array) == 0:
             raise ValueError(
-                f"{name} has shape {array.shape}, so no examples: check how it is made."
+                f"{name} has shape {array.shape}, so no examples: see how it is made."
             )
         if array.dtype.kind not in "buif":
             raise TypeError(

@@ -68,7 +68,7 @@ class Progress:
             return
         done = len(self.tuner._ended())
         name = self.tuner.oracle.objective.name
-        text = f"{done} of {self.total}" if self.total else f"{done} trials"
+        text = f"{done} of {self.total}" if self.total else f"{done} done"
         score = "failed" if trial.score is None or trial.status != "COMPLETED" else ""
         text += f": trial {trial.trial_id} {score or f'{name} {trial.score:.4f}'}"
         best = self.tuner._completed(1)

@@ -298,17 +298,18 @@ class CarefulMixin:
 
     def run_trial(self, trial, *args, **kwargs):
         """Seed, train and keep the history of every execution in ``trial_<id>/history.json``."""
-        import keras
         import keras_tuner as kt
 
-        keras.utils.set_random_seed(trial_seed(self.seed, trial.trial_id))
         if self._fit_verbose is not None:
             kwargs["verbose"] = self._fit_verbose
         elif not self._own_training():
             kwargs["verbose"] = 0
         start = time.perf_counter()
         try:
-            results = super().run_trial(trial, *args, **kwargs)
+            for trial_id in reversed(self._lineage(trial)[1:]):
+                if not self._weights(trial_id).exists():  # damaged or deleted: the same again
+                    self._seeded_run(self.oracle.get_trial(trial_id), *args, **kwargs)
+            results = self._seeded_run(trial, *args, **kwargs)
             seconds = time.perf_counter() - start
             history = {"executions": executions(results), "seconds": round(seconds, 3)}
             write_json(pathlib.Path(self.get_trial_dir(trial.trial_id)) / HISTORY, history)
@@ -317,6 +318,12 @@ class CarefulMixin:
                 raise kt.errors.FatalRuntimeError("the disk is full") from error
             raise
         return results
+
+    def _seeded_run(self, trial, *args, **kwargs):
+        import keras
+
+        keras.utils.set_random_seed(trial_seed(self.seed, trial.trial_id))
+        return super().run_trial(trial, *args, **kwargs)
 
     def _own_training(self):
         """Whether the user's own run_trial or HyperModel.fit trains, which may not take verbose."""
@@ -340,11 +347,25 @@ class CarefulMixin:
         """Keep the checkpoints of the best ``keep_checkpoints`` trials only."""
         if self.keep_checkpoints is None:
             return
-        best = [t.trial_id for t in self._completed(self.keep_checkpoints)]
+        best = {
+            trial_id
+            for trial in self._completed(self.keep_checkpoints)
+            for trial_id in self._lineage(trial)
+        }
         for trial in self._ended():
             if trial.trial_id not in best:
-                folder = self.project_path / f"trial_{trial.trial_id}"
-                (folder / "checkpoint.weights.h5").unlink(missing_ok=True)
+                self._weights(trial.trial_id).unlink(missing_ok=True)
+
+    def _weights(self, trial_id):
+        return self.project_path / f"trial_{trial_id}" / "checkpoint.weights.h5"
+
+    def _lineage(self, trial):
+        """Ids of a trial and of those that it went on from: a Hyperband model needs all of them."""
+        ids = [trial.trial_id]
+        while parent := trial.hyperparameters.values.get("tuner/trial_id"):
+            ids.append(parent)
+            trial = self.oracle.get_trial(parent)
+        return ids
 
     # ------------------------------------------------ results
 
@@ -375,11 +396,11 @@ class CarefulMixin:
 
     def load_model(self, trial):
         """As KerasTuner's, with a clear error where the weights are gone."""
-        path = self.project_path / f"trial_{trial.trial_id}" / "checkpoint.weights.h5"
-        if not path.exists():
+        gone = [i for i in self._lineage(trial) if not self._weights(i).exists()]
+        if gone:
             raise FileNotFoundError(
-                f"The weights of trial {trial.trial_id} are not in {self._shown} (only the best "
-                "are kept, or the file was damaged or deleted): build the model from "
+                f"The weights of trial {gone[0]} are not in {self._shown} (only the best are kept, "
+                "or the file was damaged or deleted): build the model from "
                 "get_best_hyperparameters() and train it."
             )
         return super().load_model(trial)

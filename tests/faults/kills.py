@@ -162,6 +162,14 @@ class Count(dict):
         self[name] = self.get(name, 0) + number
 
 
+def uninterrupted(kind, folder, real):
+    """(trial files, seconds) of a search that nobody kills."""
+    start = time.monotonic()
+    if os.waitpid(child(kind, folder, real), 0)[1]:
+        sys.exit((folder / "error.txt").read_text())
+    return trial_files(folder), time.monotonic() - start
+
+
 def chain(kind, root, reference, seconds, rng, real, count, budget):
     """One search, killed and resumed until it ends or the budget of kills is used up."""
     folder = pathlib.Path(tempfile.mkdtemp(dir=root))
@@ -212,11 +220,7 @@ def main():
         count = Count()
         with tempfile.TemporaryDirectory() as root:
             folder = pathlib.Path(tempfile.mkdtemp(dir=root))
-            start = time.monotonic()
-            if os.waitpid(child(kind, folder, options.real), 0)[1]:
-                sys.exit((folder / "error.txt").read_text())
-            seconds = time.monotonic() - start
-            reference = trial_files(folder)
+            reference, seconds = uninterrupted(kind, folder, options.real)
             while count.get("kills", 0) < budget:
                 chain(kind, root, reference, seconds, rng, options.real, count, budget)
         print(f"{kind}: {len(reference)} trials in {seconds:.2f} s; {dict(count)}", file=sys.stderr)
