@@ -1,10 +1,12 @@
 """Run the course's full search and ship its records: 50 trials of 10 epochs, about 75 minutes.
 
     python -m helpers.record
+    python -m helpers.record --readme
 
 Stop it at any time and start it again: it goes on with the trial that was interrupted. The trial
 records and the history of every epoch go to ``helpers/files/recorded_search`` when the last trial
-is finished; checkpoints stay in the working folder.
+is finished; checkpoints stay in the working folder. ``--readme`` runs nothing: it writes what the
+records say into README.md, and the picture there.
 """
 
 import argparse
@@ -12,9 +14,12 @@ import json
 import pathlib
 import shutil
 
-from helpers import data, models, search
+from helpers import data, models, plots, results, search
 
 RECORDED = data.FILES / "recorded_search"
+README = pathlib.Path(__file__).parents[1] / "README.md"
+PICTURE = README.parent / "docs" / "recorded_search.png"
+MARKERS = ("<!-- recorded -->", "<!-- /recorded -->")
 SETTINGS = {
     "tuner": "RandomSearch",
     "dataset": "fashion_mnist_small",
@@ -39,7 +44,7 @@ def run(directory, settings):
         max_trials=settings["max_trials"],
         executions_per_trial=settings["executions_per_trial"],
         seed=settings["seed"],
-        directory=str(directory),
+        directory=str(search.log_dir(directory)),
         project_name=RECORDED.name,
     )
     tuner.search(
@@ -66,11 +71,43 @@ def ship(project, settings, target):
     (target / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
 
 
+def summary(folder=RECORDED):
+    """What README says about the recorded search, computed from its files, in one paragraph."""
+    table = results.trials_table(folder)
+    settings = json.loads((pathlib.Path(folder) / "settings.json").read_text())
+    done = results.ranked(table)
+    epochs = results.history_table(folder)
+    best, curve = done.iloc[0], results.best_so_far(table)["best"].tolist()
+    at_best = epochs[(epochs.trial == best.trial) & (epochs.epoch == best.best_epoch)].iloc[0]
+    values = [int(best[name]) for name in results.hyperparameters(table)]
+    return (
+        f"The picture shows the recorded search: {len(done)} trials of {settings['epochs']} epochs "
+        f"on the shipped images. Its best trial, with {values[0]} and {values[1]} filters and "
+        f"{values[2]} units, reached a validation loss of {best.score:.3f} (accuracy "
+        f"{at_best.val_accuracy:.3f}); the median trial reached {done.score.median():.3f} and the "
+        f"worst {done.score.max():.3f}. After 10 trials the best loss was {curve[9]:.3f}."
+    )
+
+
+def write_readme(readme=README, picture=PICTURE, folder=RECORDED):
+    """Put the summary between README's markers, and draw the picture."""
+    before, rest = readme.read_text(encoding="utf-8").split(MARKERS[0])
+    after = rest.split(MARKERS[1])[1]
+    text = f"{before}{MARKERS[0]}\n{summary(folder)}\n{MARKERS[1]}{after}"
+    readme.write_text(text, encoding="utf-8")
+    axes = plots.best_so_far(results.best_so_far(results.trials_table(folder)))
+    picture.parent.mkdir(exist_ok=True)
+    axes.figure.savefig(picture, dpi=120, metadata={"Software": None})
+
+
 def main(arguments=None):
-    """Run, then ship."""
+    """Run, then ship; or write README's part about the records."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--directory", default="log", help="working folder (default: log)")
+    parser.add_argument("--readme", action="store_true", help="only write README's part")
     options = parser.parse_args(arguments)
+    if options.readme:
+        return write_readme()
     tuner = run(options.directory, SETTINGS)
     images = data.load_data(SETTINGS["dataset"], seed=SETTINGS["seed"])
     ship(tuner.project_dir, SETTINGS | {"data_digest": images.digest}, RECORDED)
