@@ -306,9 +306,7 @@ class CarefulMixin:
             kwargs["verbose"] = 0
         start = time.perf_counter()
         try:
-            for trial_id in reversed(self._lineage(trial)[1:]):
-                if not self._weights(trial_id).exists():  # damaged or deleted: the same again
-                    self._seeded_run(self.oracle.get_trial(trial_id), *args, **kwargs)
+            self._restore_weights(trial, *args, **kwargs)
             results = self._seeded_run(trial, *args, **kwargs)
             seconds = time.perf_counter() - start
             history = {"executions": executions(results), "seconds": round(seconds, 3)}
@@ -324,6 +322,14 @@ class CarefulMixin:
 
         keras.utils.set_random_seed(trial_seed(self.seed, trial.trial_id))
         return super().run_trial(trial, *args, **kwargs)
+
+    def _restore_weights(self, trial, *args, **kwargs):
+        """Train a trial again whose weights this one goes on from, where they are gone."""
+        if preflight.has_own_run_trial(type(self)):
+            return
+        for trial_id in reversed(self._lineage(trial)[1:]):
+            if not self._weights(trial_id).exists():
+                self._seeded_run(self.oracle.get_trial(trial_id), *args, **kwargs)
 
     def _own_training(self):
         """Whether the user's own run_trial or HyperModel.fit trains, which may not take verbose."""
