@@ -11,6 +11,7 @@ import json
 import math
 import os
 import pathlib
+import re
 
 import numpy as np
 
@@ -96,7 +97,8 @@ def _space(records):
 
 def _last_line(message):
     lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+    # An exception's class is enough: keras_tuner.src.errors.FailedTrialError is FailedTrialError.
+    return re.sub(r"^(?:\w+\.)+(\w+:)", r"\1", lines[-1]) if lines else ""
 
 
 def trials_table(source):

@@ -69,7 +69,7 @@ def project(tmp_path):
         space=space,
         histories=[[0.4, 0.3], [0.5, 0.2]],
     )
-    message = "Traceback (most recent call last):\n  File x\nValueError: units too many\n\n"
+    message = "Traceback:\n  File x\nkeras.errors.ValueError: units too many\n\n"
     write_trial(
         path,
         "02",
