@@ -274,8 +274,11 @@ def plot_timeline(rows, ax=None):
             edgecolor="black",
             hatch="///" if lost else None,
         )
-        label = f"{row['trial']}\n(lost)" if lost else row["trial"]
-        ax.text(row["start"] + width / 2, line, label, ha="center", va="center", fontsize=9)
+        if lost:  # often a narrow bar, so the label stands beside it
+            ax.text(row["end"], line, f" {row['trial']} lost", va="center", fontsize=10)
+        else:
+            middle = row["start"] + width / 2
+            ax.text(middle, line, row["trial"], ha="center", va="center", fontsize=10)
     ax.set_yticks(range(len(workers)), workers)
     ax.invert_yaxis()
     ax.set_xlim(left=0)
