@@ -1,0 +1,71 @@
+"""How much a process grows with every trial of a search.
+
+    python benchmarks/memory.py [--trials 100]
+
+Prints the resident memory after 10 trials and at the end, and the growth between, in MB a trial.
+Keras and TensorFlow keep something of every model that was traced, with plain KerasTuner and with
+the search layer alike. The way round it is a new process: stop the search and run the same script
+again, it goes on where it was, with the same numbers.
+"""
+
+import argparse
+import contextlib
+import pathlib
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from benchmarks import bench
+from helpers import search
+
+
+def resident():
+    """Resident memory of this process in MB (Linux), else its peak so far."""
+    try:
+        pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+        return pages * 4096 / 1e6
+    except OSError:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def main():
+    """Search and print."""
+    import keras_tuner as kt
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--plain", action="store_true", help="KerasTuner without the search layer")
+    options = parser.parse_args()
+    found = []
+
+    class Measured(kt.RandomSearch):
+        def on_trial_end(self, trial):
+            super().on_trial_end(trial)
+            found.append(resident())
+
+    x, y = bench.data()
+    tuner_class = Measured if options.plain else search.careful(Measured)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
+        tuner = tuner_class(
+            bench.build_wide,
+            objective=kt.Objective("val_loss", "min"),
+            max_trials=options.trials,
+            seed=1,
+            directory=folder,
+            project_name="memory",
+        )
+        tuner.search(x, y, validation_data=(x, y), epochs=1, verbose=0)
+    start = min(9, len(found) - 1)
+    growth = (found[-1] - found[start]) / max(1, len(found) - 1 - start)
+    print(
+        f"{found[start]:.0f} MB after {start + 1} trials, {found[-1]:.0f} MB after {len(found)}: "
+        f"{growth:.1f} MB a trial"
+    )
+
+
+if __name__ == "__main__":
+    main()
