@@ -26,7 +26,7 @@ def function_of(notebook, cell_id):
 
 
 def described(model):
-    """What makes two models the same: layers, optimizer, loss, metrics; automatic names left out."""
+    """What makes two models the same: layers and compile settings, automatic names left out."""
     layers = [
         (type(layer).__name__, {k: v for k, v in layer.get_config().items() if k != "name"})
         for layer in model.layers
