@@ -289,14 +289,22 @@ def plot_timeline(rows, ax=None):
 # ---------------------------------------------------------------- processes
 
 
-def _marked(mark):
-    """Running processes that carry this mark in their environment, children's children too."""
+def processes(mark):
+    """Running processes of a launch, children's children too.
+
+    Args:
+        mark: the ``token`` of an ``Outcome``, or a member's mark.
+
+    Returns:
+        List of ``psutil.Process``.
+    """
     import psutil
 
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(MARK, "").startswith(mark):
+            own = process.environ().get(MARK)
+            if own and own.startswith(mark) and process.pid != os.getpid():
                 found.append(process)
     return found
 
@@ -306,13 +314,13 @@ def _end_marked(mark, patience=3.0):
     import psutil
 
     try:
-        processes = _marked(mark)
-        for process in processes:
+        found = processes(mark)
+        for process in found:
             with contextlib.suppress(psutil.Error):
                 process.terminate()
-        psutil.wait_procs(processes, timeout=patience)
+        psutil.wait_procs(found, timeout=patience)
     finally:  # also when a second Ctrl-C cuts the patience short
-        for process in _marked(mark):
+        for process in processes(mark):
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
@@ -390,6 +398,7 @@ class Outcome:
         seconds: wall-clock seconds from the first process's start to the last one's end.
         project: KerasTuner's project directory.
         logs: folder with one log a process, the executed notebooks and the record of events.
+        token: name of this launch, by which ``processes`` finds what it has started.
     """
 
     code: Exit
@@ -397,6 +406,7 @@ class Outcome:
     seconds: float
     project: pathlib.Path
     logs: pathlib.Path
+    token: str
 
 
 class _Done(Exception):
@@ -555,11 +565,12 @@ class Launch:
 
     def check_rehearsal(self):
         """Kill the worker that the rehearsal names, once, in the middle of its first trial."""
-        name = self.options.rehearse
-        _, since = self.running_since.get(name, (None, time.monotonic()))
-        if name and time.monotonic() - since > 0.5:
-            self.options.rehearse = ""
-            next(member for member in self.workers if member.name == name).kill()
+        for member in self.workers:
+            _, since = self.running_since.get(member.name, (None, time.monotonic()))
+            named = self.options.rehearse in (member.name, "any")
+            if named and time.monotonic() - since > 0.5:
+                self.options.rehearse = ""
+                member.kill()
 
     def check_end(self):
         """Leave the loop when there is nothing left to wait for."""
@@ -666,7 +677,7 @@ class Launch:
             outcome = {"code": int(code), "reason": reason, "ended": time.time()}
             search.write_json(self.logs / "outcome.json", outcome)
             _open_to(self.project.path, "tuner0")
-        return Outcome(code, reason, seconds, self.project.path, self.logs)
+        return Outcome(code, reason, seconds, self.project.path, self.logs, self.token)
 
 
 def _open_to(project, tuner):
@@ -753,7 +764,8 @@ def _check_options(o):
             f"--name {o.name!r}: use letters, digits, '-', '_' and '.', and not the word 'chief', "
             "by which KerasTuner knows the chief."
         )
-    if o.rehearse and o.rehearse not in [f"{o.name}{i}" for i in range(o.workers)]:
+    names = ["", "any", *(f"{o.name}{i}" for i in range(o.workers))]
+    if o.rehearse not in names:
         raise ScaleOutError(f"--rehearse {o.rehearse!r} is not one of the workers of this launch.")
     for name in ("restarts", "port", "threads"):
         if getattr(o, name) < 0:
@@ -880,7 +892,8 @@ def run(
             when it was on another host, replaced here under the same id.
         chief_lost: with ``join``, seconds without the chief until the workers end.
         fresh: move an old project of this name aside first.
-        rehearse: a worker to kill once in the middle of its first trial, to see what happens.
+        rehearse: a worker to kill once in the middle of its first trial, to see what happens;
+            "any" takes the first that has one.
         show: function that shows one line of progress.
 
     Returns:
@@ -984,7 +997,9 @@ def _parser():
     add("--trial-timeout", type=float, default=3600.0, help="seconds for one trial (3600)")
     add("--chief-lost", type=float, default=60.0, help="seconds to wait for a lost chief (60)")
     add("--fresh", action="store_true", help="move an old project of this name aside first")
-    add("--rehearse", default="", metavar="WORKER", help="kill this worker once, mid-trial")
+    add(
+        "--rehearse", default="", metavar="WORKER", help="kill this worker (or any) once, mid-trial"
+    )
     return parser
 
 
