@@ -4,6 +4,7 @@
 """
 
 import difflib
+import errno
 import hashlib
 import importlib.util
 import inspect
@@ -24,6 +25,7 @@ SEED_LIMIT = 4_000_000
 FIT_ORDER = ("x", "y", "batch_size", "epochs", "verbose", "callbacks")
 OUR_OPTIONS = ("progress", "keep_checkpoints", "accept_mismatch", "check")
 LONGEST_FILE = "trial_0000/checkpoint.weights.h5"
+SPARE_BYTES = 50_000  # state files, and what HDF5 adds to the weights
 SECONDS_A_TRIAL = 1.5  # building and tracing a small model; measured, see benchmarks/
 
 
@@ -414,7 +416,8 @@ def fit(tuner, arguments):
         arguments: search()'s arguments by name.
 
     Returns:
-        {"bytes": of one trial's checkpoint on average, "seconds": upper estimate for one trial}.
+        {"bytes": of one trial's checkpoint on average, "largest": of the largest model's,
+        "seconds": upper estimate for one trial}.
     """
     own_fit = has_own_fit(tuner.hypermodel)
     batch = arguments.get("batch_size") or 32
@@ -441,6 +444,7 @@ def fit(tuner, arguments):
     executions = tuner.executions_per_trial
     return {
         "bytes": int(np.mean(sizes)) if sizes else 0,
+        "largest": max(sizes, default=0),
         "seconds": executions * (SECONDS_A_TRIAL + seconds * steps * epochs),
     }
 
@@ -496,9 +500,7 @@ def _check_pair(names, x, y):
             continue
         array = np.asarray(value)
         if array.ndim == 0 or len(array) == 0:
-            raise ValueError(
-                f"{name} has shape {array.shape}, so no examples: see how it is made."
-            )
+            raise ValueError(f"{name} has shape {array.shape}, so no examples: see how it is made.")
         if array.dtype.kind not in "buif":
             raise TypeError(
                 f"{name} has dtype {array.dtype}, which a model cannot train on: convert it to "
@@ -641,6 +643,16 @@ def _try_batch(tuner, model, arguments, batch, own_fit, hp):
 
 
 # ---------------------------------------------------------------- disk
+
+
+def check_room(folder, largest):
+    """Refuse to start a trial on a disk without room for its weights.
+
+    HDF5 can end the whole process when the disk fills up while it writes: better to stop before.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < 1.5 * largest + SPARE_BYTES:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def check_disk(folder, needed, options):

@@ -74,6 +74,7 @@ class CarefulMixin:
         self.check = check
         self.progress = progress
         self._fit_verbose = None
+        self._largest = 0  # bytes of the largest model's weights, as far as known
         self.model_digest = self._first_build(given)
         self._loading = True  # see project_dir
         super().__init__(**(given | {"seed": seed or SEED_FOR_ZERO, "overwrite": False}))
@@ -248,6 +249,7 @@ class CarefulMixin:
             return None
         own = preflight.has_own_run_trial(type(self)) or self.hypermodel is None
         estimate = {"bytes": 0, "seconds": None} if own else preflight.fit(self, fit)
+        self._largest = estimate.get("largest", 0)
         left = min(self._left(), self.keep_checkpoints or self._left())
         estimate["bytes"] *= left
         preflight.check_disk(
@@ -306,6 +308,7 @@ class CarefulMixin:
             kwargs["verbose"] = 0
         start = time.perf_counter()
         try:
+            preflight.check_room(self.project_dir, self._largest)
             self._restore_weights(trial, *args, **kwargs)
             results = self._seeded_run(trial, *args, **kwargs)
             seconds = time.perf_counter() - start

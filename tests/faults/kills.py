@@ -209,6 +209,7 @@ def main():
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--real", action="store_true", help="train a small model in every trial")
+    parser.add_argument("--folder", help="where to search; a memory disk is faster")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     gc.collect()
@@ -218,7 +219,7 @@ def main():
     for kind in kinds:
         budget = options.kills if options.real else max(1, round(options.kills * SHARES[kind]))
         count = Count()
-        with tempfile.TemporaryDirectory() as root:
+        with tempfile.TemporaryDirectory(dir=options.folder) as root:
             folder = pathlib.Path(tempfile.mkdtemp(dir=root))
             reference, seconds = uninterrupted(kind, folder, options.real)
             while count.get("kills", 0) < budget:
