@@ -437,7 +437,8 @@ class Launch:
         """Append to the record of events."""
         seconds = more.pop("seconds", time.time() - self.start_time)
         line = {"seconds": round(seconds, 2), "who": who, "what": what} | more
-        with open(self.logs / "events.jsonl", "a") as file:
+        joined = self.options.join and f"_{self.options.name}"  # the chief's host has the whole
+        with open(self.logs / f"events{joined}.jsonl", "a") as file:
             file.write(json.dumps(line) + "\n")
 
     # -- members
