@@ -527,7 +527,7 @@ def expected_best(curve, ax=None, *, score="validation loss", title=None):
         title: the finding; None computes it (the gain of the second half of the trials).
 
     Returns:
-        The axes: the median and the range of nine searches in ten.
+        The axes: the mean and the range of nine searches in ten.
     """
     ax = _axes(ax)
     ax.fill_between(
@@ -539,7 +539,7 @@ def expected_best(curve, ax=None, *, score="validation loss", title=None):
         linewidth=0,
         label="nine searches in ten",
     )
-    ax.plot(curve["trials"], curve["best"], color=COLOURS["blue"], label="median search")
+    ax.plot(curve["trials"], curve["best"], color=COLOURS["blue"], label="mean of all orders")
     if title is None:
         half = len(curve) // 2
         start, middle, end = (curve["best"].iloc[i] for i in (0, max(half - 1, 0), -1))

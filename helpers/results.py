@@ -429,7 +429,7 @@ def top_fraction_curve(table, fraction=0.05, *, direction="min", draws=2000, see
 
     Returns:
         A ``pandas.DataFrame`` with the columns trials, theory (1 - (1 - q) ** trials with q = good
-        trials / all trials), resampled (share of orders that have met a good trial), best (median
+        trials / all trials), resampled (share of orders that have met a good trial), best (mean
         of the best score so far), low and high (its 5th and 95th percentile).
     """
     import pandas as pd
@@ -450,7 +450,7 @@ def top_fraction_curve(table, fraction=0.05, *, direction="min", draws=2000, see
             if good < len(scores)
             else np.ones(len(scores)),
             "resampled": np.mean(best <= threshold, axis=0),
-            "best": sign * np.median(best, axis=0),
+            "best": sign * best.mean(axis=0),
             "low": ends.min(axis=0),
             "high": ends.max(axis=0),
         }
