@@ -260,7 +260,14 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path):
     make(path, f"open({str(ready)!r}, 'w')\nimport time\ntime.sleep(600)")
     output = tmp_path / "out"
     command = [sys.executable, "-m", "helpers.rerun", str(path), "--output", str(output)]
-    child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # A shell that started the tests in the background has made them, and so the child, ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while not ready.exists() and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
