@@ -265,7 +265,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path):
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        # A shell that started the tests in the background has made them, and so the child, ignore it.
+        # Tests that a shell started in the background ignore it, and so would the child.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
