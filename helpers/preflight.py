@@ -465,7 +465,9 @@ def _override(tuner, model):
 
 
 def _checkpoint_bytes(model):
-    """Bytes of the weights and, where the optimizer has made them, of its variables."""
+    """Bytes of the weights and of the optimizer's variables, which a checkpoint holds too."""
+    if getattr(model, "optimizer", None) is not None and model.built:
+        model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *getattr(model.optimizer, "variables", [])]
     return sum(math.prod(v.shape) * 4 for v in {id(v): v for v in variables}.values())
 
