@@ -5,7 +5,7 @@ replaced as a whole and holds every trial's record too, and each ``trial.json`` 
 after it. So a kill at any moment leaves the state before a step or after it, never between.
 
 KerasTuner has no public hook for some of this. Every private name that is used stands in PRIVATE
-with its reason, and only this module uses them; ``tests/test_search_private.py`` fails when
+with its reason, and only this module uses them; ``tests/test_search.py`` fails when
 KerasTuner changes one.
 """
 
