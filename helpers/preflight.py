@@ -58,7 +58,7 @@ def _values(hp_values):
 
 def _last_line(error):
     text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text[0].rstrip('.')}" if text else type(error).__name__
 
 
 # ---------------------------------------------------------------- the tuner's arguments
