@@ -225,7 +225,7 @@ BROKEN = {
         output(printed("Results in /tmp/tmpab12/log\n")),
         output(printed("Results in /home/ada/course/log\n")),
         output(shown(text_plain=r"C:\Users\ada")),
-        edit("count", "print(total)", 'print(open("/root/data"))'),
+        edit("count", "print(total)", 'print(open("/home/me/data"))'),
     ],
     rules.compares_no_times: [
         output(printed("done in 12 s\n")),
