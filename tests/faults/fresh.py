@@ -19,7 +19,7 @@ import numpy as np
 from helpers import project, search
 
 OWN = {
-    "RandomSearch": {"max_trials": 3, "executions_per_trial": 2},
+    "RandomSearch": {"max_trials": 2, "executions_per_trial": 2},
     "Hyperband": {"max_epochs": 2, "factor": 2},
     "BayesianOptimization": {"max_trials": 4, "num_initial_points": 3},
 }
