@@ -6,8 +6,9 @@ Prints the resident memory after 10 trials and at the end, and the growth betwee
 Keras and TensorFlow keep something of every model that was traced, with plain KerasTuner and with
 the search layer alike. Measured with the layer, 100 trials of one epoch of a dense model on 8 x 8
 images, TensorFlow 2.21 on Linux: 826 MB after 10 trials, 1249 MB after 100, 4.7 MB a trial. A
-search of 50 trials need not care; one of 1,000 would take about 5 GB more. The way round it is a new process: stop the search and run the same script
-again, it goes on where it was, with the same numbers.
+search of 50 trials need not care; one of 1,000 would take about 5 GB more. The way round it is a
+new process: stop the search and run the same script again, it goes on where it was, with the same
+numbers.
 """
 
 import argparse
