@@ -4,14 +4,12 @@ python -m helpers.make_small FOLDER_OF_THE_FOUR_IDX_FILES [--output FILE]
 """
 
 import argparse
-import os
 import pathlib
 import sys
-import tempfile
 
 import numpy as np
 
-from helpers import data
+from helpers import data, project
 
 TRAINING_IMAGES = 1000  # of each class
 TEST_IMAGES = 200
@@ -47,17 +45,8 @@ def make(folder, output):
             f"{digest} instead of {data.SMALL_SHA256}. Nothing was written."
         )
     output.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(
-                file, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test
-            )
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, output)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with project.replacing(output, mode=0o644) as file:
+        np.savez_compressed(file, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     return digest
 
 

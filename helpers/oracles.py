@@ -259,7 +259,7 @@ class CarefulOracle:
                     f"The weights of trial {trial_id} were damaged and are now "
                     f"{repair.set_aside(weights)}; its score and hyperparameters are kept."
                 )
-            history = folder / "history.json"
+            history = folder / project.HISTORY
             if history.exists() and project.read_json(history) is None:
                 repair.notes.append(
                     f"history.json of trial {trial_id} was damaged and is now "

@@ -16,6 +16,7 @@ import tempfile
 import numpy as np
 
 FINGERPRINT = "fingerprint.json"
+HISTORY = "history.json"  # the metrics of every epoch, beside a trial.json
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 NOT_FITTED = ("TensorBoard", "CSVLogger", "ModelCheckpoint", "ProgbarLogger", "BackupAndRestore")
 _locked = {}  # lock path -> the owner in this process
@@ -32,19 +33,34 @@ class Mismatch(ValueError):
 # ---------------------------------------------------------------- whole files
 
 
-def write_text(path, text):
-    """Replace a file so that a kill or a full disk leaves the old contents or the new, whole."""
+@contextlib.contextmanager
+def replacing(path, mode=0o600):
+    """A binary file that takes the place of ``path`` when the block ends well, and not otherwise.
+
+    A kill or a full disk leaves the old contents or the new, whole.
+
+    Args:
+        path: the file to write or replace.
+        mode: its permissions.
+    """
     path = pathlib.Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         pathlib.Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_text(path, text, mode=0o600):
+    """Write a text file as UTF-8, whole or not at all; see ``replacing``."""
+    with replacing(path, mode) as file:
+        file.write(text.encode())
 
 
 def write_json(path, value):

@@ -76,9 +76,8 @@ def summary(folder=RECORDED):
     table = results.trials_table(folder)
     settings = json.loads((pathlib.Path(folder) / "settings.json").read_text())
     done = results.ranked(table)
-    epochs = results.history_table(folder)
     best, curve = done.iloc[0], results.best_so_far(table)["best"].tolist()
-    at_best = epochs[(epochs.trial == best.trial) & (epochs.epoch == best.best_epoch)].iloc[0]
+    at_best = results.best_epochs(folder).set_index("trial").loc[best.trial]
     values = [int(best[name]) for name in results.hyperparameters(table)]
     return (
         f"The picture shows the recorded search: {len(done)} trials of {settings['epochs']} epochs "

@@ -30,7 +30,7 @@ import time
 import nbformat
 import yaml
 
-from helpers import checks
+from helpers import checks, project
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -398,16 +398,7 @@ def execute(notebook, output, cwd, progress, after_cell=None, like_nbval=False, 
 
 def write_text(path, text):
     """Write a text file whole or not at all."""
-    path = pathlib.Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        raise
+    project.write_text(path, text, mode=0o644)
 
 
 def write_notebook(path, notebook):

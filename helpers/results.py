@@ -7,7 +7,6 @@ A search is read from its project directory (``trial_*/trial.json``, and ``histo
 import contextlib
 import dataclasses
 import io
-import json
 import math
 import os
 import pathlib
@@ -15,7 +14,8 @@ import re
 
 import numpy as np
 
-HISTORY = "history.json"
+from helpers.project import HISTORY, read_json
+
 LEADING = ("trial", "status", "score", "best_epoch")
 TRAILING = ("epochs", "seconds", "message")
 RECORDED = pathlib.Path(__file__).parent / "files" / "recorded_search"
@@ -56,26 +56,18 @@ def _order(trial_id):
     return (0, int(trial_id), "") if trial_id.isdigit() else (1, 0, trial_id)
 
 
-def _json(path):
-    """The contents of a JSON file, or None when it is missing or damaged."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-
-
 def _records(source):
     """One dictionary a trial folder, sorted by trial id; an unreadable one is kept and named."""
     records = []
     for folder in project_directory(source).glob("trial_*"):
-        record = _json(folder / "trial.json")
+        record = read_json(folder / "trial.json")
         if not isinstance(record, dict) or "trial_id" not in record:
             record = {
                 "status": "UNREADABLE",
                 "message": f"{folder.name}/trial.json is missing or damaged",
             }
         record["trial_id"] = str(record.get("trial_id", folder.name.removeprefix("trial_")))
-        record["history"] = _json(folder / HISTORY) or {}
+        record["history"] = read_json(folder / HISTORY) or {}
         records.append(record)
     return sorted(records, key=lambda record: _order(record["trial_id"]))
 

@@ -26,6 +26,7 @@ import types
 import uuid
 
 from helpers import search
+from helpers.project import read_json, role
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -61,13 +62,6 @@ class ScaleOutError(ValueError):
 
 
 # ---------------------------------------------------------------- inside the job
-
-
-def role():
-    """The role of this process: "chief", "worker", or "serial" when no role is set."""
-    if "KERASTUNER_ORACLE_IP" not in os.environ:
-        return "serial"
-    return "chief" if "chief" in os.environ.get("KERASTUNER_TUNER_ID", "") else "worker"
 
 
 def is_worker():
@@ -130,14 +124,6 @@ def _become():
 # ---------------------------------------------------------------- the project directory
 
 
-def _read_json(path):
-    """The file's value, or None while it does not exist or is being written."""
-    try:
-        return json.loads(pathlib.Path(path).read_text())
-    except (OSError, ValueError):
-        return None
-
-
 def _better(trial, best):
     return best is None or (trial["score"] < best["score"]) == (trial["direction"] == "min")
 
@@ -158,7 +144,7 @@ class Project:
             return None
         if self._seen.get(path) == stamp:
             return None
-        value = _read_json(path)
+        value = read_json(path)
         if value is not None:
             self._seen[path] = stamp
         return value
@@ -238,7 +224,7 @@ def timeline(project):
             current[who] = (current[who][0], when)
         elif what in ("COMPLETED", "FAILED") and who in current:
             trial, start = current.pop(who)
-            history = _read_json(pathlib.Path(project) / f"trial_{trial}" / search.HISTORY) or {}
+            history = read_json(pathlib.Path(project) / f"trial_{trial}" / search.HISTORY) or {}
             start = max(start, when - history.get("seconds", when - start))
             rows.append(_row(who, trial, start, when, what))
     return rows
@@ -602,7 +588,7 @@ class Launch:
             return
         if _listens(self.worker_address):
             self.chief_seen = time.monotonic()
-        elif (_read_json(self.logs / "outcome.json") or {}).get("ended", 0) > self.start_time:
+        elif (read_json(self.logs / "outcome.json") or {}).get("ended", 0) > self.start_time:
             raise _Done(Exit.COMPLETE, "the chief has ended the search")
         elif time.monotonic() - self.chief_seen > self.options.chief_lost:
             reason = f"the chief at {self.options.join} cannot be reached any more"
@@ -728,7 +714,7 @@ def _claim(ip, port):
 
 def _job_code(job):
     if job.suffix == ".ipynb":
-        cells = (_read_json(job) or {}).get("cells", [])
+        cells = (read_json(job) or {}).get("cells", [])
         return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
     return job.read_text()
 

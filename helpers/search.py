@@ -16,11 +16,10 @@ import time
 
 from helpers import oracles, preflight, project
 from helpers.progress import Progress
-from helpers.project import write_json
+from helpers.project import HISTORY, write_json
 
 __all__ = ["HISTORY", "CarefulMixin", "careful", "log_dir", "trial_seed", "write_json"]
 
-HISTORY = "history.json"
 SEED_FOR_ZERO = 2**31 - 1  # KerasTuner takes seed=0 for "no seed": its oracle gets this instead
 TOO_MANY_FAILURES = "Number of consecutive failures"
 
@@ -223,7 +222,7 @@ class CarefulMixin:
             fingerprint = self._identity() | {"fit": project.describe_fit(fit)}
             self._verify(fingerprint)
             with self._explained():
-                pathlib.Path(self.project_dir)
+                folder.mkdir(parents=True, exist_ok=True)
                 project.remove_leftovers(folder)
                 write_json(folder / project.FINGERPRINT, fingerprint)
                 self._show = Progress(self, self.progress, verbose, estimate)
