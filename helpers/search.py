@@ -73,6 +73,7 @@ class CarefulMixin:
         self.check = check
         self.progress = progress
         self._fit_verbose = None
+        self._asked = self._proposal = 0.0  # when the oracle was asked, and how long it took
         self._largest = 0  # bytes of the largest model's weights, as far as known
         self.model_digest = self._first_build(given)
         self._loading = True  # see project_dir
@@ -296,6 +297,12 @@ class CarefulMixin:
         gc.collect()
         gc.freeze()
         super().on_search_begin()
+        self._asked = time.perf_counter()
+
+    def on_trial_begin(self, trial):
+        """Measure how long the oracle took to propose this trial."""
+        super().on_trial_begin(trial)
+        self._proposal = time.perf_counter() - self._asked
 
     def run_trial(self, trial, *args, **kwargs):
         """Seed, train and keep the history of every execution in ``trial_<id>/history.json``."""
@@ -305,13 +312,18 @@ class CarefulMixin:
             kwargs["verbose"] = self._fit_verbose
         elif not self._own_training():
             kwargs["verbose"] = 0
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         try:
             preflight.check_room(self.project_dir, self._largest)
             self._restore_weights(trial, *args, **kwargs)
             results = self._seeded_run(trial, *args, **kwargs)
             seconds = time.perf_counter() - start
-            history = {"executions": executions(results), "seconds": round(seconds, 3)}
+            history = {
+                "executions": executions(results),
+                "seconds": round(seconds, 3),
+                "cpu_seconds": round(time.process_time() - cpu, 3),
+                "proposal_seconds": round(self._proposal, 3),
+            }
             write_json(pathlib.Path(self.get_trial_dir(trial.trial_id)) / HISTORY, history)
         except Exception as error:
             if project.disk_is_full(error):  # not the trial's fault: it runs again later
@@ -344,6 +356,7 @@ class CarefulMixin:
             if not hasattr(self.oracle, "hyperband_iterations"):  # Hyperband goes on from weights
                 self._drop_weights()
             self._show.trial(self.oracle.trials[trial.trial_id])
+        self._asked = time.perf_counter()
 
     def on_search_end(self):
         """Drop the weights that need not be kept."""

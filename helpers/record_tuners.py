@@ -1,0 +1,205 @@
+"""Run the recorded comparison of notebook 06: five searches at 120 epochs each, under five seeds.
+
+    python -m helpers.record_tuners
+    python -m helpers.record_tuners --seeds 1 3 5
+    python -m helpers.record_tuners --ship
+
+About two hours of one core. Every search uses one thread, so that two of these commands with other
+seeds run side by side and the numbers do not depend on the cores. Stop it at any time and start it
+again: it goes on with the trial that was interrupted. The last line of each search's work is to
+train its best hyperparameters once more and score them on images that no search has seen. What is
+finished under every seed goes to ``helpers/files/recorded_tuners`` as two CSV files.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+
+import numpy as np
+
+from helpers import data, models, project, results, search
+
+RECORDED = data.FILES / "recorded_tuners"
+JUDGED = "judged.json"
+SETTINGS = {
+    "dataset": "fashion_mnist_small",
+    "images": 2000,
+    "validation_fraction": 0.5,
+    "held_out_fraction": 0.3,
+    "data_seed": 1,
+    "objective": ["val_loss", "min"],
+    "max_epochs": 10,
+    "factor": 3,
+    "max_trials": 12,
+    "num_initial_points": 5,
+    "batch_size": 64,
+    "seeds": [1, 2, 3, 4, 5],
+    "threads": 1,
+}
+GRID = {
+    "L1_Conv2D_Filters": (20, 52, 32),
+    "L2_Conv2D_Filters": (20, 52, 32),
+    "L3_Dense_num": (40, 176, 68),
+}
+
+
+def spread_grid():
+    """A space of 2 x 2 x 3 = 12 points spread over the course's space, for GridSearch."""
+    import keras_tuner as kt
+
+    hp = kt.HyperParameters()
+    for name, (low, high, step) in GRID.items():
+        hp.Int(name, min_value=low, max_value=high, step=step)
+    return hp
+
+
+def make_tuners(images, seed, directory, settings=SETTINGS):
+    """The five searches under one seed, by name; nothing is run.
+
+    Args:
+        images: what ``helpers.data.load_data`` returns.
+        seed: the seed of all five.
+        directory: their working folder.
+        settings: a dictionary like ``SETTINGS``.
+
+    Returns:
+        A dictionary from a name to a function without arguments that opens the tuner.
+    """
+    import keras_tuner as kt
+
+    common = {
+        "hypermodel": models.hypermodel(images.image_shape, images.num_classes),
+        "objective": kt.Objective(*settings["objective"]),
+        "seed": seed,
+        "directory": str(search.log_dir(directory)),
+        "keep_checkpoints": 1,
+    }
+    trials = {"max_trials": settings["max_trials"]}
+    first = {"num_initial_points": settings["num_initial_points"]}
+    epochs = {"max_epochs": settings["max_epochs"], "factor": settings["factor"]}
+    kinds = {
+        "RandomSearch": (kt.RandomSearch, trials),
+        "GridSearch": (kt.GridSearch, trials),
+        "GridSearch, 12 points": (kt.GridSearch, trials | {"hyperparameters": spread_grid()}),
+        "Hyperband": (kt.Hyperband, epochs),
+        "BayesianOptimization": (kt.BayesianOptimization, trials | first),
+    }
+    return {
+        name: lambda name=name, kind=kind, own=own: search.careful(kind)(
+            project_name=f"tuners_{list(kinds).index(name)}_{seed}", **common, **own
+        )
+        for name, (kind, own) in kinds.items()
+    }
+
+
+def held_out(images, settings=SETTINGS):
+    """Images (x, y) of the training files that neither train nor validate in ``images``."""
+    more = data.load_data(
+        settings["dataset"],
+        validation_fraction=settings["held_out_fraction"],
+        seed=settings["data_seed"],
+    )
+    used = {image.tobytes() for image in (*images.x_train, *images.x_val)}
+    new = np.array([image.tobytes() not in used for image in more.x_val])
+    return more.x_val[new], more.y_val[new]
+
+
+def judge(tuner, images, unseen, settings=SETTINGS):
+    """Train the best hyperparameters once more, under a new seed, and score them on new images."""
+    import keras
+
+    keras.utils.set_random_seed(search.trial_seed(tuner.seed, 999))
+    model = tuner.hypermodel.build(tuner.get_best_hyperparameters()[0])
+    model.fit(
+        images.x_train,
+        images.y_train,
+        epochs=settings["max_epochs"],
+        batch_size=settings["batch_size"],
+        verbose=0,
+    )
+    loss, accuracy = model.evaluate(*unseen, batch_size=256, verbose=0)
+    return {"loss": loss, "accuracy": accuracy, "images": len(unseen[0])}
+
+
+def run(directory, seeds, settings=SETTINGS):
+    """Run or resume the searches of these seeds, and judge each of them."""
+    import keras
+
+    images = data.load_data(
+        settings["dataset"],
+        images=settings["images"],
+        validation_fraction=settings["validation_fraction"],
+        seed=settings["data_seed"],
+    )
+    unseen = held_out(images, settings)
+    for seed in seeds:
+        for name, open_tuner in make_tuners(images, seed, directory, settings).items():
+            tuner = open_tuner()
+            tuner.search(
+                images.x_train,
+                images.y_train,
+                validation_data=(images.x_val, images.y_val),
+                epochs=settings["max_epochs"],
+                batch_size=settings["batch_size"],
+                verbose=0,
+            )
+            path = pathlib.Path(tuner.project_dir) / JUDGED
+            if not path.exists():
+                judged = judge(tuner, images, unseen, settings)
+                project.write_json(path, {"name": name, "seed": seed} | judged)
+            print(f"seed {seed}, {name}: {project.read_json(path)}", flush=True)
+            keras.backend.clear_session(free_memory=True)
+
+
+def gather(directory, settings=SETTINGS):
+    """Trials and judgements of the seeds under which every search is finished, as two tables."""
+    import pandas as pd
+
+    folder, trials, judged = search.log_dir(directory), [], []
+    for seed in settings["seeds"]:
+        places = sorted(folder.glob(f"tuners_?_{seed}"))
+        read = [project.read_json(place / JUDGED) for place in places]
+        if len(read) < 5 or None in read:
+            continue
+        judged += read
+        for place, one in zip(places, read, strict=True):
+            table = results.trials_table(place)
+            table.insert(0, "seed", seed)
+            table.insert(0, "search", one["name"])
+            trials.append(table)
+    if not trials:
+        raise SystemExit(f"{folder} holds no seed under which all searches are finished.")
+    return pd.concat(trials, ignore_index=True), pd.DataFrame(judged)
+
+
+def ship(directory, target=RECORDED, settings=SETTINGS):
+    """Write the tables of ``gather`` and the settings to ``target``."""
+    trials, judged = gather(directory, settings)
+    target.mkdir(parents=True, exist_ok=True)
+    trials.to_csv(target / "trials.csv", index=False, lineterminator="\n")
+    judged.to_csv(target / "judged.csv", index=False, lineterminator="\n")
+    done = settings | {"seeds": sorted(int(seed) for seed in set(judged["seed"]))}
+    (target / "settings.json").write_text(json.dumps(done, indent=1) + "\n")
+    print(f"{target} now holds {len(trials)} trials of {len(judged)} searches.")
+
+
+def main(arguments=None):
+    """Run, then ship."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--directory", default="log", help="working folder (default: log)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SETTINGS["seeds"], metavar="SEED")
+    parser.add_argument("--ship", action="store_true", help="run nothing, ship what is finished")
+    options = parser.parse_args(arguments)
+    if not options.ship:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(SETTINGS["threads"])
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        run(options.directory, options.seeds)
+    ship(options.directory)
+
+
+if __name__ == "__main__":
+    main()
