@@ -171,6 +171,136 @@ def verdict(difference, first="tuned model", second="baseline", *, score="test a
     )
 
 
+def _score_table(scores):
+    """Scores as an array (models, seeds), checked to be paired."""
+    if not isinstance(scores, dict) or len(scores) < 2:
+        raise ValueError("scores must be {name: [one score a seed, ...]} with two names or more.")
+    lists = [_values(values, name) for name, values in scores.items()]
+    lengths = {name: len(values) for name, values in zip(scores, lists, strict=True)}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            f"Every name needs a score under the same seeds, and the numbers differ: {lengths}."
+        )
+    return np.array(lists)
+
+
+def sign_of(direction):
+    """1 for "min", -1 for "max": the factor by which a lower score becomes the better one."""
+    if direction not in ("min", "max"):
+        raise ValueError(
+            f'direction is {direction!r}; it is "min" (a loss) or "max" (an accuracy).'
+        )
+    return 1 if direction == "min" else -1
+
+
+def mean_ranks(scores, *, direction="min", level=0.95):
+    """Rank of each model or search within every seed, 1 for the best, and its mean over the seeds.
+
+    Args:
+        scores: dictionary from a name to one score a seed, the same seeds in the same order.
+        direction: "min" when a lower score is better, else "max".
+        level: confidence level of the t interval of the mean rank, cut at 1 and at the number of
+            names. Ranks are few and whole, so with a handful of seeds it is a rough one.
+
+    Returns:
+        A ``pandas.DataFrame``, best mean rank first, with the columns name, rank, low, high (NaN
+        with one seed) and first (in how many seeds it was the best). Equal scores share their rank.
+
+    Raises:
+        ValueError: fewer than two names, or unequal numbers of seeds.
+    """
+    import pandas as pd
+    from scipy import stats
+
+    table = _score_table(scores)
+    ranks = stats.rankdata(sign_of(direction) * table, axis=0)
+    rows = []
+    for name, values in zip(scores, ranks, strict=True):
+        found = confidence_interval(values, level) if len(values) > 1 else None
+        rows.append(
+            {
+                "name": name,
+                "rank": values.mean(),
+                "low": max(1.0, found.low) if found else math.nan,
+                "high": min(float(len(table)), found.high) if found else math.nan,
+                "first": int((values == ranks.min(axis=0)).sum()),
+            }
+        )
+    return pd.DataFrame(rows).sort_values("rank", kind="stable", ignore_index=True)
+
+
+def any_difference(scores, *, direction="min"):
+    """Probability of ranks as unequal as these if all names were equally good (Friedman's test).
+
+    Args:
+        scores: as for ``mean_ranks``, with three names or more.
+        direction: "min" when a lower score is better, else "max".
+
+    Returns:
+        The p value, by the chi-squared approximation, which is rough below ten seeds.
+
+    Source: Friedman (1937), "The use of ranks to avoid the assumption of normality", Journal of the
+    American Statistical Association 32; its use for algorithms: Demsar (2006), JMLR 7.
+    """
+    from scipy import stats
+
+    table = sign_of(direction) * _score_table(scores)
+    if len(table) < 3 or table.shape[1] < 2:
+        raise ValueError(
+            f"This needs three names or more under two seeds or more and got {table.shape}: "
+            "paired_difference compares two."
+        )
+    return float(stats.friedmanchisquare(*table).pvalue)
+
+
+def paired_table(scores, against, *, direction="min", level=0.95):
+    """Every name against one of them, paired by seed, with intervals that hold all together.
+
+    With k comparisons each interval has the level 1 - (1 - level) / k (Bonferroni), so that the
+    chance that one of them misses is at most 1 - level.
+
+    Args:
+        scores: as for ``mean_ranks``, under two seeds or more.
+        against: the name that the others are compared with.
+        direction: "min" when a lower score is better, else "max".
+        level: confidence level of all the intervals together.
+
+    Returns:
+        A ``pandas.DataFrame`` with the columns name, gain (mean over the seeds, positive where the
+        name is better than ``against``), low, high and verdict ("better", "worse" or "cannot be
+        told apart").
+
+    Raises:
+        ValueError: ``against`` is not one of the names; one seed only.
+
+    Source: Dunn (1961), "Multiple comparisons among means", Journal of the American Statistical
+    Association 56.
+    """
+    import pandas as pd
+
+    table = sign_of(direction) * _score_table(scores)
+    names = list(scores)
+    if against not in names:
+        raise ValueError(f"against is {against!r}; it must be one of {', '.join(names)}.")
+    each = 1 - (1 - _level(level)) / (len(names) - 1)
+    rows = []
+    for index, name in enumerate(names):
+        if name == against:
+            continue
+        found = paired_difference(table[names.index(against)], table[index], each)
+        word = "better" if found.low > 0 else "worse" if found.high < 0 else "cannot be told apart"
+        rows.append(
+            {
+                "name": name,
+                "gain": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "verdict": word,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def best_epoch(history, metric="val_loss", direction=None):
     """The epoch at which a metric was best, counted from 1.
 
@@ -193,11 +323,10 @@ def best_epoch(history, metric="val_loss", direction=None):
     values = np.asarray(values, dtype=float)
     if direction is None:
         direction = "min" if "loss" in metric or "error" in metric else "max"
-    if direction not in ("min", "max"):
-        raise ValueError(f'direction is {direction!r}; it is "min" or "max".')
+    sign = sign_of(direction)
     if not np.any(np.isfinite(values)):
         raise ValueError(f"{metric} is NaN in every epoch: this training diverged.")
-    return int(np.nanargmin(values) if direction == "min" else np.nanargmax(values)) + 1
+    return int(np.nanargmin(sign * values)) + 1
 
 
 def selection_optimism(correct, *, splits=500, seed=1):

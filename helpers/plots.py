@@ -592,3 +592,266 @@ def comparison(scores, difference=None, *, score="test accuracy", level=0.95, ti
             title = title[0].upper() + title[1:]
     made.suptitle(title, x=0.01, ha="left")
     return made
+
+
+def _at_epochs(curves):
+    """Best scores of several seeds at 1, 2, … epochs, shape (seeds, epochs); NaN before a score."""
+    last = max(int(curve["epochs"].max()) for curve in curves)
+    grid = np.arange(1, last + 1)
+    rows = []
+    for curve in curves:
+        place = np.searchsorted(curve["epochs"].to_numpy(), grid, side="right") - 1
+        rows.append(np.where(place >= 0, curve["best"].to_numpy()[place], np.nan))
+    return grid, np.array(rows)
+
+
+def by_epochs(searches, *, direction="min", score="validation loss", title=None):
+    """Draw the best score against the training epochs spent, one axes a search, with a band.
+
+    Args:
+        searches: dictionary from a name to a list of ``results.best_by_epochs`` tables, one a seed.
+        direction: "min" when a lower score is better, else "max".
+        score: what the score is.
+        title: the finding; None computes it (the best mean at the end).
+
+    Returns:
+        The figure. The line is the mean of the seeds, the band goes from the lowest to the highest;
+        the means of the other searches are grey.
+    """
+    from helpers import evaluate
+
+    sign = evaluate.sign_of(direction)
+    found = {name: _at_epochs(curves) for name, curves in searches.items()}
+    columns = min(3, len(found))
+    lines = -(-len(found) // columns)
+    made, axes = figure(
+        lines,
+        columns,
+        width=max(5.0, 3.5 * columns),
+        height=3.1 * lines + 0.4,
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    means = {}
+    for name, (grid, values) in found.items():
+        known = np.all(np.isfinite(values), axis=0)
+        means[name] = (grid[known], values[:, known].mean(axis=0))
+    for ax, (name, key) in zip(axes.flat, zip(found, CYCLE * 3, strict=False), strict=False):
+        grid, values = found[name]
+        for other, curve in means.items():
+            if other != name:
+                ax.step(*curve, where="post", color="#C8C8C8", linewidth=1, zorder=1)
+        known = np.all(np.isfinite(values), axis=0)
+        low, high = values[:, known].min(axis=0), values[:, known].max(axis=0)
+        ax.fill_between(
+            grid[known], low, high, step="post", color=COLOURS[key], alpha=0.25, linewidth=0
+        )
+        ax.step(*means[name], where="post", color=COLOURS[key])
+        ax.set_title(f"{name}: {means[name][1][-1]:.3f}", fontsize=12)
+    for ax in list(axes.flat)[len(found) :]:
+        ax.axis("off")
+    for column in range(columns):
+        rows = [row for row in range(lines) if row * columns + column < len(found)]
+        bottom = axes[rows[-1], column]
+        bottom.set_xlabel("training epochs spent")
+        bottom.tick_params(labelbottom=True)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(f"best {score}")
+    if title is None:
+        best = min(means, key=lambda name: sign * means[name][1][-1])
+        seeds = max(len(values) for _grid, values in found.values())
+        title = (
+            f"{best} ends with the best mean, {means[best][1][-1]:.3f} "
+            f"(band: lowest to highest of {seeds} seed{'s' if seeds > 1 else ''})"
+        )
+    made.suptitle(title, x=0.01, ha="left", fontsize=13)
+    return made
+
+
+def ranks(table, ax=None, *, title=None):
+    """Draw mean ranks over seeds with their intervals, the best at the top.
+
+    Args:
+        table: what ``evaluate.mean_ranks`` returns.
+        ax: axes to draw on; None makes a new figure.
+        title: the finding; None computes it (whether the best and the next overlap).
+
+    Returns:
+        The axes.
+    """
+    ax = _axes(ax, height=1.6 + 0.5 * len(table))
+    rows = np.arange(len(table))
+    ax.errorbar(
+        table["rank"],
+        rows,
+        xerr=[table["rank"] - table["low"], table["high"] - table["rank"]],
+        fmt="D",
+        color=COLOURS["blue"],
+        capsize=5,
+        markersize=8,
+    )
+    ax.set_yticks(rows, table["name"])
+    ax.invert_yaxis()
+    ax.set_xlim(0.7, len(table) + 0.3)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    if title is None:
+        apart = list(table["name"][table["low"] > table["high"][0]])
+        worse = f"only {' and '.join(apart)} clearly behind" if apart else "no clear order"
+        title = f"{table['name'][0]} has the best mean rank; {worse}"
+    ax.set(xlabel="mean rank, 1 is best (bar: interval)", title=title)
+    return ax
+
+
+def coverage(designs, response, *, names=("important", "unimportant"), title=None):
+    """Draw which values of two hyperparameters each design tries, and what that shows of the score.
+
+    Args:
+        designs: dictionary from a name to an array of points, shape (trials, 2), in 0 to 1.
+        response: function from the values of the first hyperparameter to the score.
+        names: names of the two hyperparameters; only the first changes the score.
+        title: the finding; None computes it (how many different values each design tries).
+
+    Returns:
+        The figure: the points below, what they show of the score above, one column a design.
+    """
+    made, axes = figure(
+        2,
+        len(designs),
+        width=4.2 * len(designs),
+        height=5.6,
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        height_ratios=(1, 1.5),
+    )
+    line = np.linspace(0, 1, 201)
+    counts = []
+    for (top, bottom), (name, points), key in zip(axes.T, designs.items(), CYCLE, strict=False):
+        points = np.asarray(points, dtype=float)
+        tried = np.unique(points[:, 0].round(6))
+        counts.append(f"{name}: {len(tried)} of {len(points)}")
+        top.plot(line, response(line), color=COLOURS["black"], linewidth=1.5)
+        top.plot(tried, response(tried), "o", color=COLOURS[key], markersize=8)
+        top.set_title(f"{name}: {len(tried)} values of the {names[0]} one", fontsize=12)
+        bottom.vlines(tried, -0.05, 1.05, color=COLOURS[key], alpha=0.25, linewidth=1.2)
+        bottom.plot(*points.T, "o", color=COLOURS[key], markersize=8)
+        bottom.set(xlabel=names[0], ylim=(-0.05, 1.05), xlim=(-0.05, 1.05))
+    axes[0, 0].set_ylabel("score")
+    axes[1, 0].set_ylabel(names[1])
+    made.suptitle(
+        title or f"Different values of what matters: {', '.join(counts)}", x=0.01, ha="left"
+    )
+    return made
+
+
+def bracket(table, history, ax=None, *, number=None, metric="val_loss", title=None):
+    """Draw one bracket of a Hyperband search: who was trained on, and who was dropped.
+
+    Args:
+        table: what ``results.trials_table`` returns for a Hyperband search.
+        history: what ``results.history_table`` returns for it, with the column of the metric.
+        ax: axes to draw on; None makes a new figure.
+        number: which bracket; None takes the one with the most rounds.
+        metric: name of the metric.
+        title: the finding; None computes it (how many start and how many are trained to the end).
+
+    Returns:
+        The axes; a line is one configuration, its colour says how many rounds it survived.
+
+    Raises:
+        ValueError: the table is not one of a Hyperband search.
+    """
+    if "tuner/bracket" not in table:
+        raise ValueError("This is no Hyperband search: its table has no column tuner/bracket.")
+    number = int(table["tuner/bracket"].max()) if number is None else number
+    rows = table[(table["tuner/bracket"] == number) & (table["status"] == "COMPLETED")]
+    rounds = sorted(int(value) for value in rows["tuner/round"].unique())
+    parents = rows.set_index("trial").get("tuner/trial_id")
+    survived = {
+        trial: int(value) for trial, value in zip(rows["trial"], rows["tuner/round"], strict=True)
+    }
+    for trial in sorted(survived, key=survived.get, reverse=True):
+        parent = None if parents is None else parents.get(trial)
+        if isinstance(parent, str) and parent in survived:
+            survived[parent] = max(survived[parent], survived[trial])
+    ax = _axes(ax)
+    colours = [COLOURS["grey"], COLOURS["sky"], COLOURS["blue"], COLOURS["vermillion"]]
+    colours = [colours[0], *colours[-len(rounds) + 1 :]] if len(rounds) > 1 else colours[1:2]
+    ends = {}
+    for trial in rows.sort_values("tuner/round")["trial"]:
+        row = rows[rows["trial"] == trial].iloc[0]
+        values = history.loc[history["trial"] == trial, metric].to_numpy()
+        x = int(row["tuner/initial_epoch"]) + np.arange(1, len(values) + 1)
+        parent = None if parents is None else parents.get(trial)
+        if isinstance(parent, str) and parent in ends:
+            x, values = np.append(ends[parent][0], x), np.append(ends[parent][1], values)
+        ends[trial] = (x[-1], values[-1])
+        colour = colours[min(rounds.index(survived[trial]), len(colours) - 1)]
+        ax.plot(x, values, "o-", color=colour, markersize=4, linewidth=1.8)
+    counts = [int((rows["tuner/round"] == one).sum()) for one in rounds]
+    for one, count in zip(rounds, counts, strict=True):
+        start = int(rows.loc[rows["tuner/round"] == one, "tuner/initial_epoch"].iloc[0])
+        word = "start" if one == rounds[0] else "go on"
+        ax.axvline(start + 0.5, color=COLOURS["grey"], linewidth=1, linestyle="--")
+        ax.annotate(
+            f"{count} {word}",
+            (start + 0.5, 1),
+            (4, -4),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+        )
+    if title is None:
+        last = int(rows["tuner/epochs"].max())
+        title = f"{counts[0]} configurations start, {counts[-1]} get all {last} epochs"
+    ax.set(
+        xlabel="epochs of this configuration",
+        ylabel=metric.replace("val_loss", "validation loss"),
+        title=title,
+    )
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    return ax
+
+
+def proposal(x, mean, deviation, tried, chosen, ax=None, *, beta=2.6, truth=None, title=None):
+    """Draw a Gaussian process over one hyperparameter, and the trial it proposes next.
+
+    Args:
+        x: values of the hyperparameter, shape (n,).
+        mean, deviation: the process's mean and standard deviation of the score there, shape (n,).
+        tried: (values, scores) of the trials so far.
+        chosen: value of the proposed trial.
+        ax: axes to draw on; None makes a new figure.
+        beta: how many standard deviations the proposal rule subtracts (KerasTuner's beta).
+        truth: the true scores, shape (n,), where they are known.
+        title: the finding; None computes it.
+
+    Returns:
+        The axes: a lower score is better.
+    """
+    ax = _axes(ax)
+    x, mean, deviation = (np.asarray(values, dtype=float) for values in (x, mean, deviation))
+    bound = mean - beta * deviation
+    ax.fill_between(x, bound, mean + beta * deviation, color=COLOURS["sky"], alpha=0.3, linewidth=0)
+    if truth is not None:
+        ax.plot(x, truth, "--", color=COLOURS["grey"], linewidth=1.5, label="the truth")
+    ax.plot(x, mean, color=COLOURS["blue"], label="what the process expects")
+    ax.plot(x, bound, color=COLOURS["orange"], label=f"expected - {beta:g} deviations")
+    ax.plot(*tried, "o", color=COLOURS["black"], markersize=8, label="trials so far", zorder=3)
+    ax.plot(
+        chosen,
+        np.interp(chosen, x, bound),
+        "*",
+        color=COLOURS["vermillion"],
+        markersize=18,
+        label="next trial",
+        zorder=4,
+    )
+    ax.set(
+        xlabel="hyperparameter",
+        ylabel="score",
+        title=title or f"The next trial is where the lower bound is lowest: {chosen:.2f}",
+    )
+    ax.legend(loc="best")
+    return ax

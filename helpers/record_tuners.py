@@ -164,7 +164,8 @@ def gather(directory, settings=SETTINGS):
             continue
         judged += read
         for place, one in zip(places, read, strict=True):
-            table = results.trials_table(place)
+            extra = results.costs(place)[["trial", "cpu_seconds", "proposal_seconds"]]
+            table = results.trials_table(place).merge(extra, on="trial")
             table.insert(0, "seed", seed)
             table.insert(0, "search", one["name"])
             trials.append(table)

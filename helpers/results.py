@@ -14,11 +14,13 @@ import re
 
 import numpy as np
 
+from helpers.evaluate import sign_of
 from helpers.project import HISTORY, read_json
 
 LEADING = ("trial", "status", "score", "best_epoch")
 TRAILING = ("epochs", "seconds", "message")
 RECORDED = pathlib.Path(__file__).parent / "files" / "recorded_search"
+COSTS = ("seconds", "cpu_seconds", "proposal_seconds")
 TRUSTED_R2 = 0.3
 TRUSTED_TRIALS = 20
 
@@ -202,18 +204,10 @@ def failed(table):
     return rows[["trial", "status", "message", *hyperparameters(table)]].reset_index(drop=True)
 
 
-def _sign(direction):
-    if direction not in ("min", "max"):
-        raise ValueError(
-            f'direction is {direction!r}; it is "min" (a loss) or "max" (an accuracy).'
-        )
-    return 1 if direction == "min" else -1
-
-
 def ranked(table, direction="min"):
     """The completed trials, best first (equal scores stay in the order of their ids)."""
     rows = completed(table)
-    order = np.argsort(_sign(direction) * rows["score"].to_numpy(), kind="stable")
+    order = np.argsort(sign_of(direction) * rows["score"].to_numpy(), kind="stable")
     return rows.iloc[order].reset_index(drop=True)
 
 
@@ -230,7 +224,7 @@ def best_so_far(table, direction="min"):
     """
     import pandas as pd
 
-    sign = _sign(direction)
+    sign = sign_of(direction)
     completed(table)
     scores = np.where(table["status"] == "COMPLETED", table["score"], math.nan)
     best = sign * np.fmin.accumulate(sign * scores)
@@ -241,6 +235,112 @@ def best_so_far(table, direction="min"):
             "score": scores,
             "best": best,
         }
+    )
+
+
+def best_by_epochs(table, direction="min"):
+    """The best score against the training epochs spent, so that unequal trials compare fairly.
+
+    Args:
+        table: what ``trials_table`` returns, of one search, in the order in which it was run.
+        direction: "min" when a lower score is better, else "max".
+
+    Returns:
+        A ``pandas.DataFrame`` with the columns epochs (all epochs up to the end of this trial),
+        trial, score and best (NaN until a trial has completed). A failed trial without a history
+        costs no epochs.
+
+    Raises:
+        ValueError: no completed trial, or its epochs are unknown (a search by plain KerasTuner).
+    """
+    rows = completed(table)
+    if rows["epochs"].isna().any():
+        raise ValueError(
+            "Some trials have no history, so the epochs they took are unknown: only a tuner made "
+            "by helpers.search.careful keeps them. best_so_far counts trials instead."
+        )
+    curve = best_so_far(table, direction)[["trial", "score", "best"]]
+    curve.insert(0, "epochs", table["epochs"].fillna(0).cumsum().astype(int).to_numpy())
+    return curve
+
+
+def costs(source):
+    """What every trial cost: training, and the oracle's time to propose it.
+
+    Args:
+        source: a tuner, or the path of a project directory.
+
+    Returns:
+        A ``pandas.DataFrame`` with one row a trial and the columns trial, epochs, seconds (wall
+        clock), cpu_seconds (processor time of all threads) and proposal_seconds (from the end of
+        the trial before to the start of this one); NaN where it was not recorded.
+    """
+    import pandas as pd
+
+    rows = []
+    for record in _records(source):
+        history = record["history"]
+        executions = history.get("executions", [])
+        rows.append(
+            {
+                "trial": record["trial_id"],
+                "epochs": sum(_length(e) for e in executions) if executions else math.nan,
+                **{name: history.get(name, math.nan) for name in COSTS},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def compare(searches, *, direction="min", level=0.95):
+    """Several searches in one table, one row a search, each over one or more seeds.
+
+    Args:
+        searches: dictionary from a name to its runs, one a seed: a list of tuners, of project
+            directories or of trials tables. A single one needs no list.
+        direction: "min" when a lower score is better, else "max".
+        level: confidence level of the interval of the mean best score over the seeds.
+
+    Returns:
+        A ``pandas.DataFrame``, best mean first, with the columns search, seeds, trials, failed and
+        epochs (means over the seeds), best (mean over the seeds of the best score), low and high
+        (Student's t interval of that mean, NaN with one seed) and seconds (mean, wall clock).
+
+    Raises:
+        ValueError: no search, or one without a completed trial; the message names it.
+    """
+    import pandas as pd
+
+    from helpers import evaluate
+
+    if not searches:
+        raise ValueError("There is nothing to compare: give {name: [a run a seed, ...]}.")
+    rows = []
+    for name, runs in searches.items():
+        tables = [
+            run if isinstance(run, pd.DataFrame) else trials_table(run)
+            for run in (runs if isinstance(runs, (list, tuple)) else [runs])
+        ]
+        try:
+            best = [float(ranked(table, direction)["score"].iloc[0]) for table in tables]
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        interval = evaluate.confidence_interval(best, level) if len(best) > 1 else None
+        rows.append(
+            {
+                "search": name,
+                "seeds": len(tables),
+                "trials": np.mean([len(table) for table in tables]),
+                "failed": np.mean([len(failed(table)) for table in tables]),
+                "epochs": np.mean([table["epochs"].sum(min_count=1) for table in tables]),
+                "best": np.mean(best),
+                "low": interval.low if interval else math.nan,
+                "high": interval.high if interval else math.nan,
+                "seconds": np.mean([table["seconds"].sum(min_count=1) for table in tables]),
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.iloc[np.argsort(sign_of(direction) * table["best"], kind="stable")].reset_index(
+        drop=True
     )
 
 
@@ -426,7 +526,7 @@ def top_fraction_curve(table, fraction=0.05, *, direction="min", draws=2000, see
     """
     import pandas as pd
 
-    sign = _sign(direction)
+    sign = sign_of(direction)
     scores = sign * completed(table, need=2)["score"].to_numpy()
     good = max(1, round(_fraction(fraction) * len(scores)))
     threshold = np.sort(scores)[good - 1]
@@ -531,7 +631,7 @@ def told_apart(table, noise, *, runs=None, level=0.95, direction="min"):
     tail = 0.5 + _fraction(level) / 2
     quantile = stats.norm.ppf(tail) if runs is None else stats.t.ppf(tail, runs - 1)
     limit = float(quantile * math.sqrt(2) * noise)
-    rows["difference"] = _sign(direction) * (rows["score"] - rows["score"].iloc[0])
+    rows["difference"] = sign_of(direction) * (rows["score"] - rows["score"].iloc[0])
     rows["told_apart"] = rows["difference"] > limit
     rows.attrs["limit"] = limit
     return rows
@@ -572,7 +672,7 @@ def best_epochs(source, objective="val_loss", direction="min"):
             f"The histories have no {objective!r}; they have {', '.join(list(history)[3:])}."
         )
     history = history[history[objective].notna()]
-    order = _sign(direction) * history[objective]
+    order = sign_of(direction) * history[objective]
     return history.loc[order.groupby(history["trial"], sort=False).idxmin()].reset_index(drop=True)
 
 
