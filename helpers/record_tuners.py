@@ -6,9 +6,9 @@
 
 About two hours of one core. Every search uses one thread, so that two of these commands with other
 seeds run side by side and the numbers do not depend on the cores. Stop it at any time and start it
-again: it goes on with the trial that was interrupted. The last line of each search's work is to
-train its best hyperparameters once more and score them on images that no search has seen. What is
-finished under every seed goes to ``helpers/files/recorded_tuners`` as two CSV files.
+again: it goes on with the trial that was interrupted. Each search ends with a judgement: train its
+best hyperparameters once more and score them on images that no search has seen. What is
+finished goes to ``helpers/files/recorded_tuners`` as three CSV files.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy as np
 
 from helpers import data, models, project, results, search
 
-RECORDED = data.FILES / "recorded_tuners"
+RECORDED = results.RECORDED_TUNERS
 JUDGED = "judged.json"
 SETTINGS = {
     "dataset": "fashion_mnist_small",
@@ -153,10 +153,10 @@ def run(directory, seeds, settings=SETTINGS):
 
 
 def gather(directory, settings=SETTINGS):
-    """Trials and judgements of the seeds under which every search is finished, as two tables."""
+    """Trials, epochs and judgements of the seeds under which all is finished, as three tables."""
     import pandas as pd
 
-    folder, trials, judged = search.log_dir(directory), [], []
+    folder, trials, epochs, judged = search.log_dir(directory), [], [], []
     for seed in settings["seeds"]:
         places = sorted(folder.glob(f"tuners_?_{seed}"))
         read = [project.read_json(place / JUDGED) for place in places]
@@ -166,20 +166,23 @@ def gather(directory, settings=SETTINGS):
         for place, one in zip(places, read, strict=True):
             extra = results.costs(place)[["trial", "cpu_seconds", "proposal_seconds"]]
             table = results.trials_table(place).merge(extra, on="trial")
-            table.insert(0, "seed", seed)
-            table.insert(0, "search", one["name"])
-            trials.append(table)
+            history = results.history_table(place)
+            kept = history[["trial", "epoch", "val_loss", "val_accuracy"]].round(6)
+            for part, parts in ((table, trials), (kept, epochs)):
+                part.insert(0, "seed", seed)
+                part.insert(0, "search", one["name"])
+                parts.append(part)
     if not trials:
         raise SystemExit(f"{folder} holds no seed under which all searches are finished.")
-    return pd.concat(trials, ignore_index=True), pd.DataFrame(judged)
+    return pd.concat(trials), pd.concat(epochs), pd.DataFrame(judged)
 
 
 def ship(directory, target=RECORDED, settings=SETTINGS):
     """Write the tables of ``gather`` and the settings to ``target``."""
-    trials, judged = gather(directory, settings)
+    trials, epochs, judged = gather(directory, settings)
     target.mkdir(parents=True, exist_ok=True)
-    trials.to_csv(target / "trials.csv", index=False, lineterminator="\n")
-    judged.to_csv(target / "judged.csv", index=False, lineterminator="\n")
+    for name, table in (("trials", trials), ("epochs", epochs), ("judged", judged)):
+        table.to_csv(target / f"{name}.csv", index=False, lineterminator="\n")
     done = settings | {"seeds": sorted(int(seed) for seed in set(judged["seed"]))}
     (target / "settings.json").write_text(json.dumps(done, indent=1) + "\n")
     print(f"{target} now holds {len(trials)} trials of {len(judged)} searches.")

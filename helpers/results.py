@@ -20,6 +20,7 @@ from helpers.project import HISTORY, read_json
 LEADING = ("trial", "status", "score", "best_epoch")
 TRAILING = ("epochs", "seconds", "message")
 RECORDED = pathlib.Path(__file__).parent / "files" / "recorded_search"
+RECORDED_TUNERS = RECORDED.with_name("recorded_tuners")
 COSTS = ("seconds", "cpu_seconds", "proposal_seconds")
 TRUSTED_R2 = 0.3
 TRUSTED_TRIALS = 20
@@ -52,6 +53,58 @@ def recorded():
             "fetch the repository again, or make it with python -m helpers.record (75 minutes)."
         )
     return RECORDED
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedTuners:
+    """The shipped comparison of five searches, made by ``python -m helpers.record_tuners``.
+
+    Attributes:
+        runs: dictionary from a search's name to its trials tables, one a seed; they have the
+            columns of ``trials_table`` and of ``costs``.
+        epochs: a ``pandas.DataFrame`` with one row an epoch: search, seed, trial, epoch, val_loss
+            and val_accuracy.
+        judged: one row a search and seed: its best hyperparameters, trained again under a new seed,
+            on images that no search has seen: loss and accuracy.
+        settings: budget, data and seeds, a dictionary.
+    """
+
+    runs: dict
+    epochs: object
+    judged: object
+    settings: dict
+
+
+def recorded_tuners(folder=RECORDED_TUNERS):
+    """Read the shipped comparison of tuners.
+
+    Returns:
+        A ``RecordedTuners``.
+
+    Raises:
+        FileNotFoundError: this copy of the course has no such record.
+    """
+    import pandas as pd
+
+    folder = pathlib.Path(folder)
+    settings = read_json(folder / "settings.json")
+    if settings is None:
+        raise FileNotFoundError(
+            "This copy of the course has no recorded comparison (helpers/files/recorded_tuners): "
+            "fetch the repository again, or make it with python -m helpers.record_tuners."
+        )
+    text = {"trial": str, "tuner/trial_id": str, "message": str}
+    trials = pd.read_csv(folder / "trials.csv", dtype=text).fillna({"message": ""})
+    runs = {name: [] for name in dict.fromkeys(trials["search"])}
+    for (name, _seed), part in trials.groupby(["search", "seed"]):  # sorted by seed
+        own = part.drop(columns=["search", "seed"]).dropna(axis="columns", how="all")
+        runs[name].append(own.reset_index(drop=True))
+    return RecordedTuners(
+        runs,
+        pd.read_csv(folder / "epochs.csv", dtype={"trial": str}),
+        pd.read_csv(folder / "judged.csv"),
+        settings,
+    )
 
 
 def _order(trial_id):
@@ -178,7 +231,7 @@ def history_table(source):
 
 def hyperparameters(table):
     """The columns of a trials table that are hyperparameters (without Hyperband's own)."""
-    taken = (*LEADING, *TRAILING)
+    taken = (*LEADING, *TRAILING, *COSTS)
     return [name for name in table if name not in taken and not name.startswith("tuner/")]
 
 
