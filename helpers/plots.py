@@ -622,12 +622,12 @@ def by_epochs(searches, *, direction="min", score="validation loss", title=None)
 
     sign = evaluate.sign_of(direction)
     found = {name: _at_epochs(curves) for name, curves in searches.items()}
-    columns = min(3, len(found))
+    columns = 2 if len(found) == 4 else min(3, len(found))
     lines = -(-len(found) // columns)
     made, axes = figure(
         lines,
         columns,
-        width=max(5.0, 3.5 * columns),
+        width={1: 6.0, 2: 9.0, 3: 10.5}[columns],
         height=3.1 * lines + 0.4,
         sharex=True,
         sharey=True,
@@ -656,14 +656,17 @@ def by_epochs(searches, *, direction="min", score="validation loss", title=None)
         bottom = axes[rows[-1], column]
         bottom.set_xlabel("training epochs spent")
         bottom.tick_params(labelbottom=True)
+        bottom.xaxis.get_major_locator().set_params(integer=True)
     for ax in axes[:, 0]:
         ax.set_ylabel(f"best {score}")
     if title is None:
-        best = min(means, key=lambda name: sign * means[name][1][-1])
+        ends = {name: curve[1][-1] for name, curve in means.items()}
+        best = sign * min(sign * end for end in ends.values())
+        first = [name for name, end in ends.items() if f"{end:.3f}" == f"{best:.3f}"]
         seeds = max(len(values) for _grid, values in found.values())
         title = (
-            f"{best} ends with the best mean, {means[best][1][-1]:.3f} "
-            f"(band: lowest to highest of {seeds} seed{'s' if seeds > 1 else ''})"
+            f"{' and '.join(first)} end{'s' if len(first) == 1 else ''} with the best mean, "
+            f"{best:.3f} (band: lowest to highest of {seeds} seed{'s' if seeds > 1 else ''})"
         )
     made.suptitle(title, x=0.01, ha="left", fontsize=13)
     return made
