@@ -858,3 +858,47 @@ def proposal(x, mean, deviation, tried, chosen, ax=None, *, beta=2.6, truth=None
     )
     ax.legend(loc="best")
     return ax
+
+
+def pareto(
+    table, ax=None, *, cost="parameters", direction="min", score="validation loss", title=None
+):
+    """Draw the score against the cost, with the trials that no other beats in both joined by steps.
+
+    Args:
+        table: what ``results.pareto`` returns.
+        ax: axes to draw on; None makes a new figure.
+        cost: the column with the cost, drawn on a logarithmic axis.
+        direction: "min" when a lower score is better, else "max".
+        score: what the score is.
+        title: the finding; None computes it (the front's size, its cheapest against its best).
+
+    Returns:
+        The axes.
+    """
+    ax = _axes(ax)
+    front, others = table[table["pareto"]], table[~table["pareto"]]
+    ax.plot(others[cost], others["score"], "o", color=COLOURS["grey"], label="beaten by another")
+    ax.step(front[cost], front["score"], where="post", color=COLOURS["vermillion"], linewidth=1.5)
+    ax.plot(
+        front[cost],
+        front["score"],
+        "D",
+        color=COLOURS["vermillion"],
+        markersize=9,
+        label="beaten by none (Pareto front)",
+    )
+    for _, row in table.iterrows():
+        ax.annotate(row["trial"], (row[cost], row["score"]), (7, 5), textcoords="offset points")
+    if title is None:
+        cheapest, best = front.iloc[0], front.iloc[-1]
+        title = f"{len(front)} of {len(table)} trials are beaten by none in both"
+        if len(front) > 1:
+            times = best[cost] / cheapest[cost]
+            gap = abs(best["score"] - cheapest["score"])
+            title += f":\nfrom the cheapest to the best, {times:.1f} x the {cost} and {gap:.3f} in"
+            title += f" {score}"
+    ax.set_xscale("log")
+    ax.set(xlabel=f"{cost} (logarithmic)", ylabel=score, title=title)
+    ax.legend(loc="best")
+    return ax

@@ -432,7 +432,7 @@ def fit(tuner, arguments):
         hp.ensure_active_values()
         where = f"at the {end} end of the space"
         model = build(tuner.hypermodel, hp, where, bool(tuner.loss))
-        if model is None:
+        if model is None or _is_oversized(tuner, model):
             continue
         _override(tuner, model)
         if end == "largest":
@@ -453,6 +453,14 @@ def _ends(tuner):
     import keras_tuner as kt
 
     return both_ends(tuner.oracle.get_space().space, grid=isinstance(tuner, kt.GridSearch))
+
+
+def _is_oversized(tuner, model):
+    """Whether the tuner will skip this model for its ``max_model_size`` (trainable parameters)."""
+    limit = tuner.max_model_size
+    return bool(limit and model.built) and (
+        sum(math.prod(weight.shape) for weight in model.trainable_weights) > limit
+    )
 
 
 def _override(tuner, model):

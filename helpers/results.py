@@ -690,6 +690,41 @@ def told_apart(table, noise, *, runs=None, level=0.95, direction="min"):
     return rows
 
 
+def pareto(table, cost="parameters", *, direction="min"):
+    """Mark the trials that no other trial beats in score and cost at once.
+
+    A trial is beaten (dominated) by one that is at least as good in both and better in one; those
+    that nobody beats are the Pareto front.
+
+    Args:
+        table: what ``trials_table`` returns, with one more column, the cost (less is better).
+        cost: name of that column, for example the number of parameters.
+        direction: "min" when a lower score is better, else "max".
+
+    Returns:
+        The completed trials, cheapest first, with the new column pareto (a Boolean).
+
+    Raises:
+        ValueError: the table has no such column, or a completed trial has no cost.
+    """
+    if cost not in table:
+        raise ValueError(
+            f"The table has no column {cost!r}: add it, as in table[{cost!r}] = [...], one number "
+            "a trial."
+        )
+    rows = completed(table)
+    if rows[cost].isna().any():
+        names = ", ".join(rows.loc[rows[cost].isna(), "trial"])
+        raise ValueError(f"The column {cost!r} is empty for the completed trials {names}.")
+    rows = rows.assign(_loss=sign_of(direction) * rows["score"])
+    rows = rows.sort_values([cost, "_loss"], kind="stable").reset_index(drop=True)
+    points = rows[[cost, "_loss"]].to_numpy(float)
+    beaten = [
+        bool(np.any((points <= one).all(axis=1) & (points < one).any(axis=1))) for one in points
+    ]
+    return rows.drop(columns="_loss").assign(pareto=np.logical_not(beaten))
+
+
 @contextlib.contextmanager
 def short_paths():
     """Print what KerasTuner prints inside, with this machine's folders cut off the paths."""
