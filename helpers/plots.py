@@ -616,7 +616,8 @@ def by_epochs(searches, *, direction="min", score="validation loss", title=None)
 
     Returns:
         The figure. The line is the mean of the seeds, the band goes from the lowest to the highest;
-        the means of the other searches are grey.
+        the means of the other searches are grey. The score axis shows what is reached in the second
+        half of the budget, so the first steps of a curve may lie outside.
     """
     from helpers import evaluate
 
@@ -649,6 +650,10 @@ def by_epochs(searches, *, direction="min", score="validation loss", title=None)
         )
         ax.step(*means[name], where="post", color=COLOURS[key])
         ax.set_title(f"{name}: {means[name][1][-1]:.3f}", fontsize=12)
+    half = [values[:, grid >= grid[-1] / 2] for grid, values in found.values()]
+    shown = np.concatenate([part[np.isfinite(part)] for part in half])
+    margin = 0.08 * (np.ptp(shown) or 1.0)
+    axes[0, 0].set_ylim(shown.min() - margin, shown.max() + margin)
     for ax in list(axes.flat)[len(found) :]:
         ax.axis("off")
     for column in range(columns):
@@ -814,6 +819,8 @@ def bracket(table, history, ax=None, *, number=None, metric="val_loss", title=No
         title=title,
     )
     ax.xaxis.get_major_locator().set_params(integer=True)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.08 * (high - low))  # room for the words at the top
     return ax
 
 

@@ -174,7 +174,8 @@ def gather(directory, settings=SETTINGS):
                 parts.append(part)
     if not trials:
         raise SystemExit(f"{folder} holds no seed under which all searches are finished.")
-    return pd.concat(trials), pd.concat(epochs), pd.DataFrame(judged)
+    named = pd.DataFrame(judged).rename(columns={"name": "search"})
+    return pd.concat(trials), pd.concat(epochs), named
 
 
 def ship(directory, target=RECORDED, settings=SETTINGS):
