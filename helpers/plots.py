@@ -75,25 +75,27 @@ def _axes(ax, width=8.0, height=4.5):
     return ax if ax is not None else figure(width=width, height=height)[1]
 
 
-def show(figure, *, alt, width=None):
-    """Display a figure in the notebook with its description, and close it.
+def image(figure, *, alt, width=None):
+    """A figure as an HTML image that holds its own picture and description; the figure is closed.
 
     Args:
         figure: a matplotlib figure, or an axes of it.
         alt: what the figure shows, in a sentence, for readers who cannot see it.
         width: largest width on the page in pixels; None takes the figure's own.
 
+    Returns:
+        An ``<img>`` element as text.
+
     Raises:
         ValueError: ``alt`` is empty.
     """
     import matplotlib.figure
-    from IPython.display import HTML, display
 
     if not isinstance(figure, matplotlib.figure.FigureBase):
         figure = getattr(figure, "figure", None)
     if figure is None:
         raise TypeError(
-            "show needs a matplotlib figure or axes, for example plots.show(ax, alt=…)."
+            "This needs a matplotlib figure or axes, for example plots.show(ax, alt=…)."
         )
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(
@@ -104,13 +106,18 @@ def show(figure, *, alt, width=None):
     width = width or round(100 * figure.get_figwidth())
     picture = base64.b64encode(buffer.getvalue()).decode()
     _close(figure)
-    display(
-        HTML(
-            f'<img alt="{html.escape(alt.strip(), quote=True)}" '
-            f'style="max-width: 100%; width: {width}px" '
-            f'src="data:image/png;base64,{picture}">'
-        )
+    return (
+        f'<img alt="{html.escape(alt.strip(), quote=True)}" '
+        f'style="max-width: 100%; width: {width}px" '
+        f'src="data:image/png;base64,{picture}">'
     )
+
+
+def show(figure, *, alt, width=None):
+    """Display a figure in the notebook with its description, and close it; see ``image``."""
+    from IPython.display import HTML, display
+
+    display(HTML(image(figure, alt=alt, width=width)))
 
 
 def _close(figure):
@@ -302,6 +309,27 @@ def _positions(values, config):
     return values.map({label: index for index, label in enumerate(labels)}).to_numpy(float), labels
 
 
+def plain(text):
+    """Text that matplotlib draws as it is: a dollar sign starts no formula."""
+    return str(text).replace("$", r"\$")
+
+
+def _value(value):
+    if isinstance(value, (float, np.floating)):
+        whole = float(value).is_integer() and abs(value) < 1e7
+        value = f"{value:.0f}" if whole else f"{value:.4g}"
+    return plain(value)
+
+
+def _logarithmic(config):
+    return config.get("sampling") == "log"
+
+
+def _named(name, active, trials):
+    """A hyperparameter's label; says in how many trials it was active when not in all."""
+    return plain(name) + (f"\n(active in {active} of {trials})" if active < trials else "")
+
+
 def _trend(x, y):
     """A moving median over a third of the points, for the eye."""
     order = np.argsort(x, kind="stable")
@@ -361,16 +389,22 @@ def slices(table, *, direction="min", score="validation loss", names=None, title
                 x[0], y[0], "*", color=COLOURS["vermillion"], markersize=16, label="best", zorder=3
             )
         if labels is not None:
-            ax.set_xticks(range(len(labels)), [str(label) for label in labels])
-        elif config.get("sampling") in ("log", "reverse_log"):
+            ax.set_xticks(range(len(labels)), [_value(label) for label in labels])
+            if sum(len(str(label)) for label in labels) > 24:
+                ax.tick_params(axis="x", labelrotation=30)
+        elif _logarithmic(config):
             ax.set_xscale("log")
-        ax.set_xlabel(name)
+        ax.set_xlabel(_named(name, int(shown.sum()), len(rows)))
     for ax in list(axes.flat)[len(names) :]:
         ax.axis("off")
     for ax in axes[:, 0]:
         ax.set_ylabel(score)
     axes.flat[0].legend(loc="best")
-    best = ", ".join(f"{name} = {rows[name].iloc[0]}" for name in names)
+    best = ", ".join(
+        f"{plain(name)} = {_value(rows[name].iloc[0])}"
+        for name in names
+        if rows[name].notna().iloc[0]
+    )
     made.suptitle(title or f"Best of {len(rows)} trials: {best}", x=0.01, ha="left", fontsize=12)
     return made
 
@@ -403,14 +437,14 @@ def parallel_coordinates(
         if position < len(names):
             config = space.get(name, {}).get("config", {})
             x, labels = _positions(rows[name], config)
-            if config.get("sampling") in ("log", "reverse_log"):
+            if _logarithmic(config):
                 low, high = np.log(np.nanmin(x)), np.log(np.nanmax(x))
                 scaled = (np.log(x) - low) / max(high - low, 1e-12)
             else:
                 scaled = (x - np.nanmin(x)) / max(np.nanmax(x) - np.nanmin(x), 1e-12)
             spans[name] = np.ptp(scaled[:best]) if np.all(np.isfinite(scaled[:best])) else 1.0
             ends = (labels[0], labels[-1]) if labels else (np.nanmin(x), np.nanmax(x))
-            ends = [f"{end:g}" if isinstance(end, float) else str(end) for end in ends]
+            ends = [_value(end) for end in ends]
         else:
             y = rows["score"].to_numpy()
             scaled = (y - y.min()) / max(np.ptp(y), 1e-12)
@@ -430,11 +464,15 @@ def parallel_coordinates(
             alpha=1.0 if highlighted else 0.35,
             linewidth=2.5 if highlighted else 1.2,
             zorder=3 if highlighted else 2,
+            # A value between two gaps has no line of its own: a dot keeps it in sight.
+            marker="o" if np.isnan(heights[:, index]).any() else None,
+            markersize=5 if highlighted else 3,
         )
     if title is None and spans:
-        agreed = min(spans, key=spans.get)
+        agreed = plain(min(spans, key=spans.get))
         title = f"The best {best} of {len(rows)} trials agree most on {agreed}"
-    ax.set_xticks(range(len(names) + 1), [*names, score])
+    labels = [_named(name, int(rows[name].notna().sum()), len(rows)) for name in names]
+    ax.set_xticks(range(len(names) + 1), [*labels, plain(score)])
     ax.set(yticks=[], ylim=(-0.1, 1.1), xlim=(-0.3, len(names) + 0.3), title=title)
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.grid(False)
@@ -453,9 +491,14 @@ def importance(found, ax=None, *, title=None):
         The axes; the bars are grey when the surrogate is not to be trusted.
     """
     table = found.table.iloc[::-1]
+    active = table["active"] if "active" in table else [found.trials] * len(table)
+    labels = [
+        _named(name, count, found.trials)
+        for name, count in zip(table["hyperparameter"], active, strict=True)
+    ]
     ax = _axes(ax, height=1.7 + 0.55 * len(table))
     ax.barh(
-        table["hyperparameter"],
+        labels,
         table["importance"],
         xerr=table["spread"],
         color=COLOURS["blue"] if found.trusted else "#C8C8C8",
@@ -464,7 +507,7 @@ def importance(found, ax=None, *, title=None):
     )
     ax.axvline(0, color=COLOURS["black"], linewidth=1)
     if title is None:
-        top = found.table["hyperparameter"].iloc[0]
+        top = plain(found.table["hyperparameter"].iloc[0])
         title = (
             f"{top} matters most" if found.trusted else "Not to be trusted: do not read the bars"
         )

@@ -24,6 +24,7 @@ RECORDED_TUNERS = RECORDED.with_name("recorded_tuners")
 COSTS = ("seconds", "cpu_seconds", "proposal_seconds")
 TRUSTED_R2 = 0.3
 TRUSTED_TRIALS = 20
+RARE_TRIALS = 5  # a hyperparameter that is active less often is not judged
 
 
 def project_directory(source):
@@ -37,7 +38,7 @@ def project_directory(source):
         raise FileNotFoundError(
             f"There is no folder {path}: run the search first, or check directory and project_name."
         )
-    if not any(path.glob("trial_*")):
+    if not any(folder.is_dir() for folder in path.glob("trial_*")):
         raise FileNotFoundError(
             f"The folder {path} holds no trial_… folder: the search has not started its first "
             "trial, or this is not a project directory (it is directory/project_name)."
@@ -115,6 +116,8 @@ def _records(source):
     """One dictionary a trial folder, sorted by trial id; an unreadable one is kept and named."""
     records = []
     for folder in project_directory(source).glob("trial_*"):
+        if not folder.is_dir():
+            continue
         record = read_json(folder / "trial.json")
         if not isinstance(record, dict) or "trial_id" not in record:
             record = {
@@ -122,7 +125,8 @@ def _records(source):
                 "message": f"{folder.name}/trial.json is missing or damaged",
             }
         record["trial_id"] = str(record.get("trial_id", folder.name.removeprefix("trial_")))
-        record["history"] = read_json(folder / HISTORY) or {}
+        history = read_json(folder / HISTORY)
+        record["history"] = history if isinstance(history, dict) else {}
         records.append(record)
     return sorted(records, key=lambda record: _order(record["trial_id"]))
 
@@ -216,7 +220,8 @@ def history_table(source):
     frames = []
     for record in _records(source):
         for number, execution in enumerate(record["history"].get("executions", []), start=1):
-            frame = pd.DataFrame(execution)
+            # Series, because validation_freq makes val_loss shorter than loss.
+            frame = pd.DataFrame({name: pd.Series(value) for name, value in execution.items()})
             frame.insert(0, "epoch", np.arange(1, len(frame) + 1))
             frame.insert(0, "execution", number)
             frame.insert(0, "trial", record["trial_id"])
@@ -403,7 +408,9 @@ class Importance:
 
     Attributes:
         table: a ``pandas.DataFrame`` with the columns hyperparameter, importance (how much of R2 is
-            lost when its values are shuffled) and spread (standard deviation over shuffles).
+            lost when its values are shuffled), spread (standard deviation over shuffles) and active
+            (in how many of the trials the hyperparameter was active). Importance and spread are
+            NaN where it was active in fewer than 5: too few to say.
         r2: the surrogate's R2 on trials that it has not seen (1 perfect, 0 as good as the mean).
         trials: how many completed trials it learned from.
     """
@@ -432,35 +439,46 @@ class Importance:
         return f"The bars can be read: {score}."
 
 
-def encode(table):
+def encode(table, *, seed=1):
     """Hyperparameters as numbers, for a surrogate model.
 
-    Numbers, numeric choices and Booleans become one column, log-sampled ones their logarithm,
-    other choices one column a value; an inactive value becomes a number below all others.
+    Numbers, numeric choices and Booleans become one column, log-sampled ones their logarithm (a
+    forest does not care, other models do), other choices one column a value. An inactive value
+    becomes one drawn from the trials in which it is active: its column then says nothing about
+    whether it was active, which only the column of its parent may say. A code of its own for
+    "inactive" would let a surrogate read the parent from its children, and the parent would look
+    unimportant.
 
     Args:
         table: what ``trials_table`` returns.
+        seed: seed of the draws.
 
     Returns:
         A dictionary from the hyperparameter to an array of shape (trials, columns). A
-        hyperparameter that never varies is left out.
+        hyperparameter that never varies where it is active is left out.
+
+    Source: filling inactive values in before a forest sees them: Hutter, Hoos, Leyton-Brown (2014),
+    "An efficient approach for assessing hyperparameter importance", ICML (they take defaults).
     """
     import pandas as pd
 
     space = table.attrs.get("space", {})
+    rng = np.random.default_rng(seed)
     encoded = {}
     for name in hyperparameters(table):
-        values = table[name]
+        values = table[name].astype(object)
         config = space.get(name, {}).get("config", {})
         active = values.dropna()
-        if values.nunique(dropna=False) < 2:
+        if active.nunique() < 2:
             continue
+        inactive = values.isna().to_numpy()
+        if inactive.any():
+            values[inactive] = rng.choice(active.to_numpy(), inactive.sum())
         if all(isinstance(value, (bool, int, float, np.number, np.bool_)) for value in active):
-            numbers = pd.to_numeric(values.astype(object), errors="coerce").astype(float)
-            if config.get("sampling") in ("log", "reverse_log") and (numbers.dropna() > 0).all():
+            numbers = pd.to_numeric(values).astype(float)
+            if config.get("sampling") == "log" and (numbers > 0).all():
                 numbers = np.log(numbers)
-            low, high = numbers.min(), numbers.max()
-            encoded[name] = numbers.fillna(low - max(high - low, 1.0)).to_numpy()[:, None]
+            encoded[name] = numbers.to_numpy()[:, None]
         else:
             encoded[name] = pd.get_dummies(values).to_numpy(dtype=float)
     return encoded
@@ -471,10 +489,11 @@ def importance(table, *, seed=1, repeats=20, folds=5):
 
     The forest predicts the score from the hyperparameters. Its R2 and the importance both come from
     trials that it was not fitted on (cross-validation). The importance of a hyperparameter is what
-    R2 loses when its values are shuffled among the trials in which it is active.
+    R2 loses when its values are shuffled among the trials in which it is active. So one that is
+    active in few trials can explain little of the whole, however much it matters there.
 
     Args:
-        table: what ``trials_table`` returns, with at least 5 completed trials.
+        table: what ``trials_table`` returns, with at least 5 trials with a finite score.
         seed: seed of the folds, the forest and the shuffles.
         repeats: shuffles a fold.
         folds: number of folds of the cross-validation.
@@ -494,13 +513,17 @@ def importance(table, *, seed=1, repeats=20, folds=5):
     from sklearn.model_selection import KFold
 
     rows = completed(table, need=5)
+    rows = rows[np.isfinite(rows["score"])]
     encoded = encode(rows)
+    counts = {name: int(rows[name].notna().sum()) for name in encoded}
+    rare = [name for name in encoded if counts[name] < RARE_TRIALS]
+    encoded = {name: columns for name, columns in encoded.items() if name not in rare}
     score = rows["score"].to_numpy()
     total = float(np.sum((score - score.mean()) ** 2))
-    if not encoded or total == 0:
+    if not encoded or total == 0 or len(rows) < 5:
         raise ValueError(
-            "Nothing to explain: no hyperparameter varies, or all scores are equal. "
-            "Importance needs trials that differ."
+            "Nothing to explain: no hyperparameter varies in enough trials, or all scores are "
+            "equal or infinite. Importance needs 5 trials that differ."
         )
     names = list(encoded)
     x = np.hstack([encoded[name] for name in names])
@@ -523,9 +546,10 @@ def importance(table, *, seed=1, repeats=20, folds=5):
             lost[name] += np.sum((predicted - score[held_out]) ** 2, axis=1) - squared
     found = pd.DataFrame(
         {
-            "hyperparameter": names,
-            "importance": [lost[name].mean() / total for name in names],
-            "spread": [lost[name].std() / total for name in names],
+            "hyperparameter": names + rare,
+            "importance": [lost[name].mean() / total for name in names] + [math.nan] * len(rare),
+            "spread": [lost[name].std() / total for name in names] + [math.nan] * len(rare),
+            "active": [counts[name] for name in names + rare],
         }
     ).sort_values("importance", ascending=False, ignore_index=True)
     return Importance(found, 1 - error / total, len(rows))

@@ -114,10 +114,23 @@ def test_best_so_far_names_the_best_trial(table):
 def test_slices_draw_each_hyperparameter_and_mark_the_best(table):
     figure = plots.slices(table)
     labels = [ax.get_xlabel() for ax in figure.axes[:3]]
-    assert labels == ["units", "rate", "kind"]
+    assert labels == ["units", "rate\n(active in 11 of 12)", "kind"]
     assert figure.axes[1].get_xscale() == "log"
     assert [t.get_text() for t in figure.axes[2].get_xticklabels()] == ["adam", "sgd"]
     assert "units = 48" in figure.get_suptitle()
+
+
+def test_the_title_of_slices_names_no_value_that_is_inactive(table):
+    table.loc[11, "rate"] = np.nan
+    table["width"] = np.linspace(0.1234567, 0.2, 12)[::-1]
+    title = plots.slices(table).get_suptitle()
+    assert "rate" not in title and "nan" not in title and "width = 0.1235" in title
+
+
+def test_a_dollar_sign_in_a_name_is_drawn_and_not_read_as_a_formula(table):
+    table = table.rename(columns={"kind": r"$\wrong$", "units": "u$"}).copy()
+    for figure in (plots.slices(table), plots.parallel_coordinates(table).figure):
+        assert plots.image(figure, alt="names with dollar signs").startswith("<img alt=")
 
 
 def test_slices_of_trials_that_do_not_differ_are_refused(table):
@@ -132,7 +145,9 @@ def test_parallel_coordinates_put_the_best_trials_on_top(table):
     assert len(lines) == 12 and len(bold) == 3
     assert max(line.get_ydata()[-1] for line in bold) == 1
     assert min(line.get_ydata()[-1] for line in bold) > 0.8
-    assert sum(np.isnan(line.get_ydata()).any() for line in lines) == 1
+    gaps = [line for line in lines if np.isnan(line.get_ydata()).any()]
+    assert len(gaps) == 1 and gaps[0].get_marker() == "o"
+    assert all(line.get_marker() == "None" for line in lines if line not in gaps)
 
 
 def test_importance_shows_its_r2_and_goes_grey_when_it_is_poor():
@@ -142,6 +157,20 @@ def test_importance_shows_its_r2_and_goes_grey_when_it_is_poor():
     assert good.get_title(loc="left").startswith("a matters most\n(surrogate: R2 = 0.71, 50")
     assert "do not read" in poor.get_title(loc="left") and "R2 = 0.12" in poor.get_title(loc="left")
     assert good.patches[0].get_facecolor() != poor.patches[0].get_facecolor()
+
+
+def test_importance_says_where_a_hyperparameter_was_not_always_active():
+    bars = pd.DataFrame(
+        {
+            "hyperparameter": ["layers", "more"],
+            "importance": [0.5, np.nan],
+            "spread": [0, np.nan],
+            "active": [50, 3],
+        }
+    )
+    ax = plots.importance(results.Importance(bars, 0.71, 50))
+    labels = [text.get_text() for text in ax.get_yticklabels()]
+    assert labels == ["more\n(active in 3 of 50)", "layers"]
 
 
 def test_top_fraction_and_expected_best_state_what_they_show(table):

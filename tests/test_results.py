@@ -170,6 +170,23 @@ def test_the_history_is_one_row_an_epoch_of_each_execution(project):
     assert (last["trial"], last["execution"], last["epoch"], last["val_loss"]) == ("01", 2, 2, 0.2)
 
 
+def test_a_metric_that_was_not_measured_in_every_epoch_is_filled_with_nan(tmp_path):
+    write_trial(tmp_path, "0", {"units": 4}, 0.1, space=[units()])
+    executions = [{"loss": [3.0, 2.0], "val_loss": [1.0]}]
+    (tmp_path / "trial_0" / "history.json").write_text(json.dumps({"executions": executions}))
+    history = results.history_table(tmp_path)
+    assert history["loss"].tolist() == [3, 2] and history["val_loss"].isna().tolist() == [0, 1]
+
+
+def test_a_file_that_is_called_like_a_trial_is_none(tmp_path):
+    (tmp_path / "trial_notes.txt").write_text("mine")
+    with pytest.raises(FileNotFoundError, match="holds no trial_"):
+        results.trials_table(tmp_path)
+    write_trial(tmp_path, "0", {"units": 4}, 0.1, space=[units()])
+    (tmp_path / "trial_0" / "history.json").write_text("[1, 2]")
+    assert results.trials_table(tmp_path)["trial"].tolist() == ["0"]
+
+
 def test_a_search_without_histories_says_what_keeps_them(tmp_path):
     write_trial(tmp_path, "0", {"units": 4}, 0.1, space=[units()])
     with pytest.raises(FileNotFoundError, match="helpers.search.careful keeps every epoch"):
@@ -257,13 +274,70 @@ def test_importance_refuses_what_it_cannot_explain():
         results.importance(table)
 
 
-def test_encoding_takes_logs_splits_choices_and_puts_inactive_values_below():
+def test_encoding_takes_logs_splits_choices_and_leaves_out_what_never_varies():
     encoded = results.encode(importance_case())
     assert "constant" not in encoded
     assert encoded["rate"].max() < 0
     assert encoded["kind"].shape[1] == 2
-    depth = encoded["depth"][:, 0]
-    assert depth.min() < 1 and np.isfinite(depth).all()
+
+
+def test_whether_a_hyperparameter_was_active_cannot_be_read_from_its_encoding():
+    table = importance_case()
+    active = table["depth"].notna().to_numpy()
+    depth = results.encode(table)["depth"][:, 0]
+    assert depth[active].tolist() == table["depth"][active].tolist()
+    assert set(depth[~active]) <= set(depth[active]) and len(set(depth[~active])) > 1
+    table["kind"] = table["kind"].where(active)
+    assert (results.encode(table)["kind"].sum(axis=1) == 1).all()
+    table["depth"] = np.where(active, 3.0, math.nan)  # the same wherever it is active
+    assert "depth" not in results.encode(table)
+
+
+def layered(score, trials=60):
+    """One to three layers, each with its own units; the score is a function of (layers, units)."""
+    rng = np.random.default_rng(0)
+    layers = rng.integers(1, 4, trials)
+    units = [np.where(layers > i, 8.0 * rng.integers(1, 9, trials), math.nan) for i in range(3)]
+    values = {"layers": layers} | {f"u{i}": units[i] for i in range(3)}
+    return searched(score(layers, units) + 0.01 * rng.normal(size=trials), [], values)
+
+
+def test_a_parent_keeps_its_importance_although_its_children_are_inactive_without_it():
+    found = results.importance(layered(lambda layers, units: 1.0 * layers), repeats=5)
+    share = found.table.set_index("hyperparameter")["importance"]
+    # Shuffled values of a lone cause lose about twice the variance; 0.6 if the children tell.
+    assert share["layers"] > 1.5
+    assert abs(share[["u0", "u1", "u2"]]).max() < 0.05
+
+
+def test_a_child_that_matters_only_under_one_value_of_its_parent_is_found():
+    def score(layers, units):
+        return np.where(layers == 2, units[1] / 32, 1.0)
+
+    found = results.importance(layered(score), repeats=5)
+    share = found.table.set_index("hyperparameter")["importance"]
+    assert share["u1"] > 0.4 and share["layers"] > 0.2
+    assert abs(share[["u0", "u2"]]).max() < 0.1
+
+
+def test_importance_counts_where_a_hyperparameter_was_active_and_judges_no_rare_one():
+    table = layered(lambda layers, units: 1.0 * layers)
+    table["rare"] = np.where(np.arange(len(table)) < 4, table["score"], math.nan)
+    rows = results.importance(table, repeats=3).table.set_index("hyperparameter")
+    assert rows["active"].to_dict() == {
+        "layers": 60,
+        "u0": 60,
+        "u1": int((table["layers"] >= 2).sum()),
+        "u2": int((table["layers"] == 3).sum()),
+        "rare": 4,
+    }
+    assert math.isnan(rows["importance"]["rare"]) and rows["importance"].notna().sum() == 4
+
+
+def test_an_infinite_score_is_left_out_of_the_importance():
+    table = layered(lambda layers, units: 1.0 * layers)
+    table.loc[0, "score"] = math.inf
+    assert results.importance(table, repeats=2).trials == 59
 
 
 def test_the_probability_of_a_top_trial_is_that_of_independent_draws():
