@@ -296,6 +296,53 @@ def best_so_far(curves, ax=None, *, score="validation loss", title=None):
     return ax
 
 
+def trial_curves(
+    history, trials, ax=None, *, metric="val_loss", direction="min", start=None, title=None
+):
+    """Draw a metric against the epoch for a few trials, the training metric dashed beside it.
+
+    Args:
+        history: what ``results.history_table`` returns.
+        trials: ids of the trials to draw, the best first.
+        ax: axes to draw on; None makes a new figure.
+        metric: the metric, drawn as a line with dots; without ``val_``, if there, dashed.
+        direction: "min" when a lower value is better, else "max"; the best epochs get a star.
+        start: dictionary from a trial's id to the epochs it goes on from (Hyperband); None is 0.
+        title: the finding; None computes it (the best epoch of the first trial).
+
+    Returns:
+        The axes; several executions of a trial have the same colour.
+    """
+    from helpers import evaluate
+
+    sign = evaluate.sign_of(direction)
+    ax = _axes(ax)
+    trained = metric.removeprefix("val_")
+    finding = ""
+    for trial, key in zip(trials, CYCLE, strict=False):
+        own = history[history["trial"] == trial]
+        best = None
+        for number, run in own.groupby("execution"):
+            run = run[run[metric].notna()]
+            x = run["epoch"] + (start or {}).get(trial, 0)
+            label = f"trial {trial}" if number == own["execution"].iloc[0] else None
+            ax.plot(x, run[metric], "o-", color=COLOURS[key], label=label, markersize=4)
+            if trained != metric and trained in run:
+                ax.plot(x, run[trained], "--", color=COLOURS[key], linewidth=1, alpha=0.7)
+            if len(run):
+                place = int(np.argmin(sign * run[metric].to_numpy()))
+                here = (sign * run[metric].iloc[place], x.iloc[place], x.iloc[-1])
+                best = min(best or here, here)
+        if best is None:
+            continue
+        ax.plot(best[1], sign * best[0], "*", color=COLOURS[key], markersize=14, zorder=3)
+        finding = finding or f"Trial {trial} is best at epoch {best[1]} of {best[2]}"
+    ax.set(xlabel="epoch", ylabel=plain(metric), title=finding if title is None else title)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend()
+    return ax
+
+
 def _positions(values, config):
     """Numbers to draw a hyperparameter at, and its tick labels when it is not a number."""
     active = values.dropna()
@@ -926,6 +973,8 @@ def pareto(
     Returns:
         The axes.
     """
+    from matplotlib import ticker
+
     ax = _axes(ax)
     front, others = table[table["pareto"]], table[~table["pareto"]]
     ax.plot(others[cost], others["score"], "o", color=COLOURS["grey"], label="beaten by another")
@@ -949,6 +998,10 @@ def pareto(
             title += f":\nfrom the cheapest to the best, {times:.1f} x the {cost} and {gap:.3f} in"
             title += f" {score}"
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:,.9g}")
+    ax.xaxis.set_minor_formatter(ticker.NullFormatter())
+    ax.margins(0.1)
     ax.set(xlabel=f"{cost} (logarithmic)", ylabel=score, title=title)
     ax.legend(loc="best")
     return ax
