@@ -37,6 +37,13 @@ SETTINGS = {
     "seeds": [1, 2, 3, 4, 5],
     "threads": 1,
 }
+NAMES = (
+    "RandomSearch",
+    "GridSearch",
+    "GridSearch, 12 points",
+    "Hyperband",
+    "BayesianOptimization",
+)
 GRID = {
     "L1_Conv2D_Filters": (20, 52, 32),
     "L2_Conv2D_Filters": (20, 52, 32),
@@ -78,18 +85,18 @@ def make_tuners(images, seed, directory, settings=SETTINGS):
     trials = {"max_trials": settings["max_trials"]}
     first = {"num_initial_points": settings["num_initial_points"]}
     epochs = {"max_epochs": settings["max_epochs"], "factor": settings["factor"]}
-    kinds = {
-        "RandomSearch": (kt.RandomSearch, trials),
-        "GridSearch": (kt.GridSearch, trials),
-        "GridSearch, 12 points": (kt.GridSearch, trials | {"hyperparameters": spread_grid()}),
-        "Hyperband": (kt.Hyperband, epochs),
-        "BayesianOptimization": (kt.BayesianOptimization, trials | first),
-    }
+    kinds = [
+        (kt.RandomSearch, trials),
+        (kt.GridSearch, trials),
+        (kt.GridSearch, trials | {"hyperparameters": spread_grid()}),
+        (kt.Hyperband, epochs),
+        (kt.BayesianOptimization, trials | first),
+    ]
     return {
-        name: lambda name=name, kind=kind, own=own: search.careful(kind)(
-            project_name=f"tuners_{list(kinds).index(name)}_{seed}", **common, **own
+        name: lambda number=number, kind=kind, own=own: search.careful(kind)(
+            project_name=f"tuners_{number}_{seed}", **common, **own
         )
-        for name, (kind, own) in kinds.items()
+        for number, (name, (kind, own)) in enumerate(zip(NAMES, kinds, strict=True))
     }
 
 
@@ -122,8 +129,8 @@ def judge(tuner, images, unseen, settings=SETTINGS):
     return {"loss": loss, "accuracy": accuracy, "images": len(unseen[0])}
 
 
-def run(directory, seeds, settings=SETTINGS):
-    """Run or resume the searches of these seeds, and judge each of them."""
+def run(directory, seeds, settings=SETTINGS, only=None):
+    """Run or resume the searches of these seeds (``only``: some, by name), and judge each."""
     import keras
 
     images = data.load_data(
@@ -135,6 +142,8 @@ def run(directory, seeds, settings=SETTINGS):
     unseen = held_out(images, settings)
     for seed in seeds:
         for name, open_tuner in make_tuners(images, seed, directory, settings).items():
+            if only and name not in only:
+                continue
             tuner = open_tuner()
             tuner.search(
                 images.x_train,
@@ -160,7 +169,7 @@ def gather(directory, settings=SETTINGS):
     for seed in settings["seeds"]:
         places = sorted(folder.glob(f"tuners_?_{seed}"))
         read = [project.read_json(place / JUDGED) for place in places]
-        if len(read) < 5 or None in read:
+        if len(read) < len(NAMES) or None in read:
             continue
         judged += read
         for place, one in zip(places, read, strict=True):
@@ -194,6 +203,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--directory", default="log", help="working folder (default: log)")
     parser.add_argument("--seeds", type=int, nargs="+", default=SETTINGS["seeds"], metavar="SEED")
+    parser.add_argument("--only", choices=NAMES, nargs="+", metavar="SEARCH", help="by name")
     parser.add_argument("--ship", action="store_true", help="run nothing, ship what is finished")
     options = parser.parse_args(arguments)
     if not options.ship:
@@ -202,7 +212,7 @@ def main(arguments=None):
 
         tf.config.threading.set_intra_op_parallelism_threads(SETTINGS["threads"])
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        run(options.directory, options.seeds)
+        run(options.directory, options.seeds, only=options.only)
     ship(options.directory)
 
 
