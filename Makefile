@@ -42,7 +42,7 @@ help:
 	@echo "make test     set up, then check everything that CI checks"
 	@echo "make lint     check the style of modules, tests and notebooks"
 	@echo "make execute  run the notebooks and save them with their outputs"
-	@echo "make record   run or resume the recorded search (75 minutes)"
+	@echo "make record   run or resume the recorded search (75 minutes) and comparison (2 hours)"
 	@echo "make bench    measure what the search layer costs and saves"
 	@echo "make slides   write the notebooks as slides into build/slides/"
 	@echo "make lock     bring requirements.lock up to date with pyproject.toml"
@@ -91,6 +91,7 @@ execute: $(READY)
 
 record: $(READY)
 	@$(PY) -m helpers.record
+	@$(PY) -m helpers.record_tuners
 
 bench: $(READY)
 	@$(PY) -m benchmarks

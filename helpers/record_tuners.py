@@ -7,8 +7,9 @@
 About two hours of one core. Every search uses one thread, so that two of these commands with other
 seeds run side by side and the numbers do not depend on the cores. Stop it at any time and start it
 again: it goes on with the trial that was interrupted. Each search ends with a judgement: train its
-best hyperparameters once more and score them on images that no search has seen. What is
-finished goes to ``helpers/files/recorded_tuners`` as three CSV files.
+best hyperparameters once more and score them on images that no search has seen. When all seeds are
+finished, the tables go to ``helpers/files/recorded_tuners`` as CSV files; ``--ship`` runs nothing
+and takes what is finished.
 """
 
 import argparse
@@ -187,9 +188,16 @@ def gather(directory, settings=SETTINGS):
     return pd.concat(trials), pd.concat(epochs), named
 
 
-def ship(directory, target=RECORDED, settings=SETTINGS):
-    """Write the tables of ``gather`` and the settings to ``target``."""
+def ship(directory, target=RECORDED, settings=SETTINGS, partly=False):
+    """Write the tables of ``gather`` and the settings to ``target``.
+
+    With ``partly`` what is finished replaces the record, else nothing does until all seeds are.
+    """
     trials, epochs, judged = gather(directory, settings)
+    missing = sorted(set(settings["seeds"]) - set(judged["seed"]))
+    if missing and not partly:
+        print(f"Nothing is shipped: seeds {missing} are not finished. --ship takes what is there.")
+        return
     target.mkdir(parents=True, exist_ok=True)
     for name, table in (("trials", trials), ("epochs", epochs), ("judged", judged)):
         table.to_csv(target / f"{name}.csv", index=False, lineterminator="\n")
@@ -213,7 +221,7 @@ def main(arguments=None):
         tf.config.threading.set_intra_op_parallelism_threads(SETTINGS["threads"])
         tf.config.threading.set_inter_op_parallelism_threads(1)
         run(options.directory, options.seeds, only=options.only)
-    ship(options.directory)
+    ship(options.directory, partly=options.ship)
 
 
 if __name__ == "__main__":

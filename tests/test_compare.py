@@ -326,6 +326,8 @@ def test_the_recorder_runs_resumes_judges_and_ships(tmp_path, monkeypatch):
     record_tuners.run("log", [1], small)
     assert results.trials_table(tmp_path / "log" / "tuners_0_1").equals(before)
     record_tuners.ship("log", tmp_path / "shipped", small)
+    assert not (tmp_path / "shipped").exists()  # a record of more seeds is not replaced by less
+    record_tuners.ship("log", tmp_path / "shipped", small, partly=True)
     shipped = results.recorded_tuners(tmp_path / "shipped")
     assert shipped.settings["seeds"] == [1]
     assert len(shipped.runs) == 5
