@@ -962,6 +962,8 @@ def pareto(
 ):
     """Draw the score against the cost, with the trials that no other beats in both joined by steps.
 
+    The trials' ids are written beside them; of more than twenty trials, those on the front only.
+
     Args:
         table: what ``results.pareto`` returns.
         ax: axes to draw on; None makes a new figure.
@@ -987,7 +989,7 @@ def pareto(
         markersize=9,
         label="beaten by none (Pareto front)",
     )
-    for _, row in table.iterrows():
+    for _, row in (table if len(table) <= 20 else front).iterrows():
         ax.annotate(row["trial"], (row[cost], row["score"]), (7, 5), textcoords="offset points")
     if title is None:
         cheapest, best = front.iloc[0], front.iloc[-1]
