@@ -437,10 +437,12 @@ def slices(table, *, direction="min", score="validation loss", names=None, title
             )
         if labels is not None:
             ax.set_xticks(range(len(labels)), [_value(label) for label in labels])
-            if sum(len(str(label)) for label in labels) > 24:
+            if sum(len(str(label)) for label in labels) > 18:
                 ax.tick_params(axis="x", labelrotation=30)
         elif _logarithmic(config):
             ax.set_xscale("log")
+        elif np.all(x[shown] == np.round(x[shown])):
+            ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel(_named(name, int(shown.sum()), len(rows)))
     for ax in list(axes.flat)[len(names) :]:
         ax.axis("off")

@@ -5,6 +5,7 @@ A search is read from its project directory (``trial_*/trial.json``, and ``histo
 """
 
 import contextlib
+import csv
 import dataclasses
 import io
 import math
@@ -15,7 +16,7 @@ import re
 import numpy as np
 
 from helpers.evaluate import sign_of
-from helpers.project import HISTORY, read_json
+from helpers.project import HISTORY, read_json, write_text
 
 LEADING = ("trial", "status", "score", "best_epoch")
 TRAILING = ("epochs", "seconds", "message")
@@ -24,6 +25,7 @@ RECORDED_TUNERS = RECORDED.with_name("recorded_tuners")
 COSTS = ("seconds", "cpu_seconds", "proposal_seconds")
 TRUSTED_R2 = 0.3
 TRUSTED_TRIALS = 20
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
 RARE_TRIALS = 5  # a hyperparameter that is active less often is not judged
 
 
@@ -232,6 +234,78 @@ def history_table(source):
             "number a trial, a tuner made by helpers.search.careful keeps every epoch."
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def to_csv(source, path, *, overwrite=False):
+    """Write the trials as a CSV file for a spreadsheet: the table of ``trials_table``.
+
+    One row a trial, failed and unfinished ones included; what is inactive or unknown is an empty
+    cell; whole numbers stay whole, and Python reads every number back exactly (pandas does with
+    ``float_precision="round_trip"``). Text that begins with =, +, -, @, a tab or a carriage return
+    gets an apostrophe in front, because a spreadsheet would run it as a formula. The file is UTF-8
+    with commas. Spreadsheets show the trial 00 as 0; in pandas give ``dtype={"trial": str}``.
+
+    Args:
+        source: a tuner, the path of a project directory, or a trials table.
+        path: where to, for example log/trials.csv; the folder above it is made.
+        overwrite: True replaces a file that is there.
+
+    Returns:
+        The path, a ``pathlib.Path``.
+
+    Raises:
+        FileExistsError: the file exists and overwrite is False.
+        FileNotFoundError: there is no search in the folder.
+    """
+    import pandas as pd
+
+    table = source if isinstance(source, pd.DataFrame) else trials_table(source)
+    path = pathlib.Path(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"{path} exists: choose another name (evaluate.free_path finds one), or overwrite=True."
+        )
+    space = table.attrs.get("space", {})
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([_cell(name) for name in table])
+    for row in table.itertuples(index=False):
+        writer.writerow(
+            [_cell(own_type(v, n, space)) for n, v in zip(table.columns, row, strict=True)]
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text.getvalue(), mode=0o644)
+    return path
+
+
+def own_type(value, name, space):
+    """A cell of a trials table as the search had it: None where empty, whole where it was whole.
+
+    A column of whole numbers with a gap holds floats, as pandas has it.
+
+    Args:
+        value: the cell.
+        name: its column.
+        space: ``table.attrs["space"]``.
+    """
+    if value is None or (isinstance(value, (float, np.floating)) and math.isnan(value)):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    item = space.get(name, {})
+    listed = [*item.get("config", {}).get("values", []), item.get("config", {}).get("value")]
+    whole = item.get("class_name") == "Int" or name in ("best_epoch", "epochs")
+    whole = whole or name in ("tuner/epochs", "tuner/initial_epoch", "tuner/bracket", "tuner/round")
+    if isinstance(value, float) and value.is_integer():
+        whole = whole or any(type(one) is int and one == value for one in listed)
+        return int(value) if whole else value
+    return value
+
+
+def _cell(value):
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return "" if value is None else value
 
 
 def hyperparameters(table):

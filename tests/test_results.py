@@ -1,5 +1,6 @@
 """Reading searches: tables, importance, how many trials are enough. No test here trains a model."""
 
+import csv
 import json
 import math
 import subprocess
@@ -168,6 +169,59 @@ def test_the_history_is_one_row_an_epoch_of_each_execution(project):
     assert len(history) == 7
     last = history.iloc[-1]
     assert (last["trial"], last["execution"], last["epoch"], last["val_loss"]) == ("01", 2, 2, 0.2)
+
+
+def read_csv(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_csv_has_every_trial_and_reads_back_exactly(project, tmp_path):
+    path = results.to_csv(project, tmp_path / "new" / "trials.csv")
+    rows, table = read_csv(path), results.trials_table(project)
+    assert list(rows[0]) == list(table)
+    assert [row["trial"] for row in rows] == ["00", "01", "02", "03"]
+    assert [row["status"] for row in rows] == ["COMPLETED", "COMPLETED", "FAILED", "RUNNING"]
+    assert [row["score"] for row in rows] == ["0.5", "0.3", "", ""]
+    assert rows[2]["message"] == "ValueError: units too many"
+    # Whole numbers stay whole beside empty cells, and what is inactive is an empty cell.
+    assert [row["more"] for row in rows] == ["", "12", "", ""]
+    assert [row["epochs"] for row in rows] == ["3", "4", "", ""]
+    assert rows[0]["deep"] == "False" and rows[0]["best_epoch"] == "2"
+
+
+def test_every_float_in_the_csv_is_the_one_of_the_search(tmp_path):
+    values = np.random.default_rng(0).random(20) * 10.0 ** np.arange(-10, 10)
+    space = [item("Float", "rate", min_value=0, max_value=1e12, step=None, sampling="linear")]
+    table = searched(values[::-1], space, {"rate": values})
+    rows = read_csv(results.to_csv(table, tmp_path / "t.csv"))
+    assert [float(row["rate"]) for row in rows] == values.tolist()
+    assert [float(row["score"]) for row in rows] == values[::-1].tolist()
+
+
+def test_choices_of_whole_numbers_stay_whole_where_some_are_inactive(tmp_path):
+    space = [item("Choice", "batch", values=[16, 32]), item("Choice", "x", values=[1.0, 2.5])]
+    table = searched([1.0, 2.0], space, {"batch": [16, math.nan], "x": [1.0, math.nan]})
+    rows = read_csv(results.to_csv(table, tmp_path / "t.csv"))
+    assert [row["batch"] for row in rows] == ["16", ""] and rows[0]["x"] == "1.0"
+
+
+def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe_and_numbers_do_not(tmp_path):
+    texts = ["=1+1", "+a", "-b", "@c", "\td", "\re", 'plain, with = and "quotes"\n', "ä"]
+    table = searched([-1.0] * 8, [], {"=cmd": texts, "low": [-5] * 8})
+    rows = read_csv(results.to_csv(table, tmp_path / "t.csv"))
+    assert [row["'=cmd"] for row in rows] == [f"'{text}" for text in texts[:6]] + texts[6:]
+    assert rows[0]["low"] == "-5" and rows[0]["score"] == "-1.0"
+
+
+def test_a_csv_file_that_is_there_is_replaced_only_when_told(project, tmp_path):
+    path = tmp_path / "trials.csv"
+    path.write_text("precious")
+    with pytest.raises(FileExistsError, match="choose another name .* or overwrite=True"):
+        results.to_csv(project, path)
+    assert path.read_text() == "precious"
+    results.to_csv(project, path, overwrite=True)
+    assert len(read_csv(path)) == 4 and list(tmp_path.glob(".trials*")) == []
 
 
 def test_a_metric_that_was_not_measured_in_every_epoch_is_filled_with_nan(tmp_path):
