@@ -363,8 +363,8 @@ def plain(text):
 
 def _value(value):
     if isinstance(value, (float, np.floating)):
-        whole = float(value).is_integer() and abs(value) < 1e7
-        value = f"{value:.0f}" if whole else f"{value:.4g}"
+        plain_digits = float(value).is_integer() or abs(value) >= 1e4
+        value = f"{value:.0f}" if plain_digits and abs(value) < 1e7 else f"{value:.4g}"
     return plain(value)
 
 

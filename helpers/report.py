@@ -80,6 +80,8 @@ th, td { padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top;
 td { min-width: 3rem; }
 thead th { position: sticky; top: 0; background: #fff; vertical-align: bottom; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+tr:has(+ tr.remark) td { border-bottom: 0; }
+tr.remark td { padding-top: 0; color: #52606d; }
 tr.best td { font-weight: 600; background: #f2f6f9; }
 td.text { min-width: 14rem; }
 dt { font-weight: 600; margin-top: .75rem; }
@@ -93,10 +95,11 @@ footer { margin-top: 3rem; padding-bottom: 3rem; }
   .wide { overflow: visible; max-height: none; } .full { position: static; transform: none;
     width: auto; max-width: none; } table { font-size: 8pt; }
   thead { display: table-header-group; } thead th { position: static; }
-  th, td { padding-right: .5rem; } td, td.text { min-width: 0; overflow-wrap: anywhere; }
+  th, td { padding-right: .5rem; } td, td.text { min-width: 0; } #trials { page: wide; }
   tr, figure, .answer { break-inside: avoid; } h2, h3 { break-after: avoid; }
 }
 @page { margin: 16mm; }
+@page wide { size: landscape; }
 """
 
 
@@ -366,7 +369,9 @@ def number(value, digits=4):
         return str(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e7:
         return f"{value:.0f}"
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.0f}" if 10**digits <= abs(value) < 1e7 else f"{value:.{digits}g}"
+    return str(value)
 
 
 def scored(value):
@@ -411,7 +416,7 @@ def rows_table(headers, rows, *, caption="", numbers=(), best=False, full=False)
 
     Args:
         headers: column titles.
-        rows: lists of values.
+        rows: lists of values; a text instead is a remark on the row above it.
         caption: what the table shows.
         numbers: which columns are set to the right.
         best: True highlights the first row.
@@ -426,6 +431,10 @@ def rows_table(headers, rows, *, caption="", numbers=(), best=False, full=False)
     head = "".join(cell("th", i, value, ' scope="col"') for i, value in enumerate(headers))
     body = []
     for place, row in enumerate(rows):
+        if isinstance(row, str):
+            span = len(headers) - 1
+            body.append(f'<tr class="remark"><td></td><td colspan="{span}">{text(row)}</td></tr>')
+            continue
         cells = "".join(cell("td", i, value) for i, value in enumerate(row))
         first = ' class="best"' if best and place == 0 else ""
         body.append(f"<tr{first}>{cells}</tr>")
@@ -636,6 +645,10 @@ def _facts(search):
             f"in {oracle.get('factor')} goes on"
         )
     objective = search.objective or "not recorded"
+    parts = re.findall(r'name="([^"]+)", direction="(min|max)"', str(search.fingerprint))
+    if search.objective == "multi_objective":
+        signs = {"min": "plus", "max": "minus"}
+        objective = "the sum of all: " + ", ".join(f"{signs[d]} {n}" for n, d in parts[1:])
     if search.direction:
         objective += f" ({search.score}), {DIRECTIONS[search.direction]}; {search.how}"
     arguments = search.fingerprint.get("arguments")
@@ -726,7 +739,7 @@ def _size(search):
         return "The space has endlessly many configurations: a Float has no steps."
     rows = search.table[search.names].astype(str)
     tried = 0 if rows.empty or not search.names else len(rows.drop_duplicates())
-    share = "" if not size else f", {100 * tried / size:.2g} %"
+    share = f", {number(100 * tried / size, 2)} %" if size else ""
     return f"The space has {count(size, 'configuration')}; {tried:,} were tried{share}."
 
 
@@ -1124,14 +1137,10 @@ def section_trials(search):
     for row in others.to_dict("records"):
         rows.append(["–", row["trial"], status_in_words(row)])
         rows[-1] += [_shown(row[name], name, space) for name in (*epoch, *shown, *known)]
+        rows.append(reason(row, search))
     caption = "All trials, best first"
     if len(others):
-        caption += ", those without a score last"
-        headers.append("reason")
-        for row, (_, source) in zip(rows[len(ids) :], others.iterrows(), strict=True):
-            row.append(reason(source, search))
-        for row in rows[: len(ids)]:
-            row.append("")
+        caption += ", those without a score last, with the reason"
     caption += ". A dash: not active, or not known."
     if search.rounds:
         caption += " Trials with different numbers of epochs allowed are not equal."

@@ -1,6 +1,7 @@
 """The HTML report of a search, for all kinds of project directories. No test trains a model."""
 
 import base64
+import html
 import html.parser
 import json
 import math
@@ -11,10 +12,26 @@ import sys
 import numpy as np
 import pytest
 
-from helpers import project, report, results
+from helpers import plots, report, results
 
 VOID = ("meta", "img", "br")
 HOSTILE = "<b>a & \"b\" 'c' $x$</b>"
+
+
+@pytest.fixture
+def pictures():
+    """Asked for by the tests whose figures are drawn; in the others a pixel stands for them."""
+
+
+@pytest.fixture(autouse=True)
+def quick(request, monkeypatch):
+    pixel = base64.b64encode(b"\x89PNG").decode()
+
+    def image(figure, *, alt, width=None):
+        return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{pixel}">'
+
+    if "pictures" not in request.fixturenames:
+        monkeypatch.setattr(plots, "image", image)
 
 
 class Reader(html.parser.HTMLParser):
@@ -172,13 +189,16 @@ def test_every_trial_is_in_the_table_best_first_and_failed_ones_last_with_their_
     trial(folder, 5, lost, None, status="RUNNING")
     reader = read(folder)
     start = next(i for i, row in enumerate(reader.rows) if row[:2] == ["rank", "trial"])
-    rows = reader.rows[start + 1 : start + 7]
+    rows = reader.rows[start + 1 : start + 10]
     ranked = results.ranked(results.trials_table(folder))
+    reasons = [row.pop() for row in rows if row[0] == ""]
+    rows = [row for row in rows if row[0]]
     assert [row[1] for row in rows] == [*ranked["trial"], "03", "04", "05"]
     assert [row[0] for row in rows] == ["1", "2", "3", "–", "–", "–"]
+    assert [row[2] for row in rows[3:]] == ["failed", "failed", "not finished"]
     assert rows[0][2] == f"{ranked['score'][0]:.4f}"
-    assert rows[3][-1] == "ValueError: too <small>"
-    assert "not a number (NaN)" in rows[4][-1] and "was running" in rows[5][-1]
+    assert reasons[0] == "ValueError: too <small>"
+    assert "not a number (NaN)" in reasons[1] and "was running" in reasons[2]
     assert "3 ended with a score, 2 failed, 1 not finished" in answer(reader)
     assert "not finished: a later trial may still be better" in answer(reader)
 
@@ -253,7 +273,7 @@ def test_repeated_trainings_show_how_many_trials_cannot_be_told_apart(tmp_path):
 # ---------------------------------------------------------------- odd searches
 
 
-def test_hyperband_trials_of_different_length_are_not_read_as_equal(tmp_path):
+def test_hyperband_trials_of_different_length_are_not_read_as_equal(tmp_path, pictures):
     folder = tmp_path / "bands"
     for number in range(9):
         long = number >= 6
@@ -281,7 +301,7 @@ def test_hyperband_trials_of_different_length_are_not_read_as_equal(tmp_path):
     assert "epochs allowed" in header and "bracket" in header
 
 
-def test_a_conditional_space_says_when_a_hyperparameter_is_active(tmp_path):
+def test_a_conditional_space_says_when_a_hyperparameter_is_active(tmp_path, pictures):
     folder = tmp_path / "layers"
     space = [whole("layers", 1, 2, step=1), whole("more", conditions=[("layers", [2])])]
     for number in range(24):
@@ -305,7 +325,7 @@ def test_importance_is_left_out_with_a_reason_when_there_are_too_few_trials(tmp_
     assert found.sentence in many.text
 
 
-def test_hostile_names_values_messages_and_titles_are_escaped(tmp_path):
+def test_hostile_names_values_messages_and_titles_are_escaped(tmp_path, pictures):
     folder = tmp_path / "a <search> & more"
     space = [whole(HOSTILE), item("Choice", "x_$_y", values=[HOSTILE, "</td>"])]
     for number in range(12):
@@ -384,7 +404,7 @@ def test_a_space_that_cannot_be_read_does_not_stop_the_report(tmp_path):
     assert "size of the space cannot be told" in read(tmp_path / "other").text
 
 
-def test_a_trial_far_off_does_not_flatten_the_figures(tmp_path):
+def test_a_trial_far_off_does_not_flatten_the_figures(tmp_path, pictures):
     folder = formula(tmp_path / "search", 8)
     trial(folder, 8, {"units": 8, "kind": "sgd"}, 1e9, curves=[[1e9, 1e9]])
     reader = read(folder)
@@ -400,7 +420,7 @@ def test_hundreds_of_trials_are_all_listed(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not any(results.RECORDED.glob("trial_*")), reason="not in this copy")
-def test_the_recorded_search_is_reported_as_the_course_states_it():
+def test_the_recorded_search_is_reported_as_the_course_states_it(pictures):
     reader = read(results.recorded())
     assert "validation loss of 0.3230 at epoch 9 of 10" in answer(reader)
     assert "which reached 0.366" in answer(reader) and len(reader.images) == 5
@@ -495,4 +515,3 @@ def test_the_command_needs_no_tensorflow(tmp_path):
         text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert project.FINGERPRINT == "fingerprint.json"
