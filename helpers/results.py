@@ -23,6 +23,7 @@ TRAILING = ("epochs", "seconds", "message")
 RECORDED = pathlib.Path(__file__).parent / "files" / "recorded_search"
 RECORDED_TUNERS = RECORDED.with_name("recorded_tuners")
 COSTS = ("seconds", "cpu_seconds", "proposal_seconds")
+NO_NUMBER = "The score is not a number (NaN)."
 TRUSTED_R2 = 0.3
 TRUSTED_TRIALS = 20
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
@@ -331,8 +332,12 @@ def completed(table, need=1):
 
 
 def failed(table):
-    """The trials that did not complete: id, status, reason and hyperparameters."""
-    rows = table[table["status"] != "COMPLETED"]
+    """The trials that did not complete: id, status, reason and hyperparameters.
+
+    KerasTuner gives no reason where the score was not a number, so this one stands there.
+    """
+    rows = table[table["status"] != "COMPLETED"].copy()
+    rows.loc[(rows["status"] == "FAILED") & (rows["message"] == ""), "message"] = NO_NUMBER
     return rows[["trial", "status", "message", *hyperparameters(table)]].reset_index(drop=True)
 
 

@@ -137,6 +137,13 @@ def test_the_failed_trials_are_listed_with_the_last_line_of_their_reason(project
     assert rows["message"].tolist() == ["ValueError: units too many", ""]
 
 
+def test_a_failure_without_a_reason_is_a_score_that_is_no_number(project):
+    table = results.trials_table(project)
+    table.loc[table["trial"] == "02", "message"] = ""
+    assert results.failed(table)["message"].tolist() == ["The score is not a number (NaN).", ""]
+    assert table["message"].tolist() == [""] * 4  # the table itself stays as it was
+
+
 def test_a_damaged_trial_file_is_named_and_the_others_are_kept(project):
     (project / "trial_01" / "trial.json").write_text("")
     table = results.trials_table(project)
