@@ -1,6 +1,7 @@
 """A whole search as one HTML file, for a reader who never opens a notebook.
 
     python -m helpers.report log/random_search
+    python -m helpers.report log/hyperband --beside log/random_search log/bayes
     python -m helpers.report log/random_search -o week12.html --csv week12.csv --title "Week 12"
 
 DIR is the project directory of any KerasTuner search, directory/project_name. The file holds its
@@ -124,6 +125,7 @@ class Search:
         direction: "min" or "max"; None only when no trial has a score.
         how: a sentence on how objective and direction are known.
         fingerprint, settings, oracle: contents of those files, {} where there is none.
+        beside: other searches to compare with, by name.
     """
 
     name: str
@@ -140,6 +142,7 @@ class Search:
     fingerprint: dict
     settings: dict
     oracle: dict
+    beside: dict = dataclasses.field(default_factory=dict)
 
     @property
     def score(self):
@@ -318,6 +321,8 @@ def read(source, *, title=None, direction=None):
         history = results.history_table(folder)
     except FileNotFoundError:
         history = None
+    if history is not None and history.empty:
+        history = None
     stored = oracle.get("hyperparameters")
     stored = stored.get("space") if isinstance(stored, dict) else None
     return Search(
@@ -336,6 +341,41 @@ def read(source, *, title=None, direction=None):
         settings=settings,
         oracle=oracle,
     )
+
+
+def read_beside(search, folder, sources, direction=None):
+    """The same search with others beside it, for one table of all.
+
+    Args:
+        search: what ``read`` returned.
+        folder: its project directory.
+        sources: tuners or paths of project directories.
+        direction: "min" or "max", where those searches do not record it.
+
+    Raises:
+        ReportError: a search has another objective or no score, or is named twice.
+    """
+    beside, seen = {}, {project_path(folder).resolve()}
+    for source in sources:
+        path = project_path(source)
+        if path.resolve() in seen:
+            raise ReportError(f"{path.name} is named twice: give each search once.")
+        seen.add(path.resolve())
+        other = read(path, direction=direction)
+        if other.ranked.empty or search.ranked.empty:
+            name = search.name if search.ranked.empty else other.name
+            raise ReportError(f"{name} has no trial with a score, so nothing compares with it.")
+        if (other.objective, other.direction) != (search.objective, search.direction):
+            raise ReportError(
+                f"{other.name} was judged by {other.objective} ({other.direction}) and "
+                f"{search.name} by {search.objective} ({search.direction}): their scores do not "
+                "compare."
+            )
+        name = other.name
+        while name in (search.name, *beside):
+            name += "'"
+        beside[name] = other
+    return dataclasses.replace(search, beside=beside)
 
 
 def _equally_long(ranked):
@@ -782,6 +822,8 @@ def _window(scores, direction):
     """Limits of the score's axis that leave far-off trials out, and how many those are."""
     signed = sign_of(direction) * np.asarray(scores, dtype=float)
     signed = signed[np.isfinite(signed)]
+    if not signed.size:
+        return None, 0
     low, median, upper = np.quantile(signed, [0, 0.5, 0.75])
     limit = upper + 4 * (upper - low)
     outside = int((signed > limit).sum())
@@ -833,7 +875,7 @@ def section_curves(search):
             "trial, a tuner made by helpers.search.careful keeps every epoch."
         )
     metric = search.objective if search.objective in history else "val_loss"
-    known = set(history["trial"]) if metric in history else set()
+    known = set(history["trial"][history[metric].notna()]) if metric in history else set()
     trials = [trial for trial in rows["trial"].head(SHOWN_TRIALS) if trial in known]
     own = history[history["trial"].isin(trials)]
     if not trials or own["epoch"].max() < 2:
@@ -982,6 +1024,40 @@ def _bars(found):
             f" No bar for {', '.join(rare)}: active in fewer than {results.RARE_TRIALS} trials."
         )
     return picture(plots.importance(found), alt, caption)
+
+
+def section_beside(search):
+    """The search and others in one table."""
+    together = {search.name: search, **search.beside}
+    table = results.compare(
+        {name: one.table for name, one in together.items()}, direction=search.direction
+    )
+    rows = []
+    for row in table.to_dict("records"):
+        numbers = [number(row[name]) for name in ("trials", "failed", "epochs", "seconds")]
+        tuner = together[row["search"]].tuner or "not recorded"
+        rows.append([row["search"], tuner, scored(row["best"]), *numbers])
+    headers = ["search", "tuner", f"best {search.score}", "trials", "failed", "epochs", "seconds"]
+    warnings_ = [
+        "Each search is one run under one seed. That cannot show that one tuner is better than "
+        "another: it takes several seeds each, and equal budgets."
+    ]
+    data = [_trained_on(one) for one in together.values()]
+    if None in data:
+        warnings_.append("Whether all used the same data is not recorded.")
+    elif any(one != data[0] for one in data):
+        warnings_.append("The searches did not all use the same data, so scores do not compare.")
+    return rows_table(headers, rows, numbers=range(2, 7)) + paragraph(
+        " ".join(warnings_), "warning"
+    )
+
+
+def _trained_on(search):
+    fit = search.fingerprint.get("fit")
+    if not isinstance(fit, dict) or not any("sha256" in str(value) for value in fit.values()):
+        return None
+    names = ("x", "y", "validation_data", "validation_split")
+    return {name: fit[name] for name in names if name in fit}
 
 
 def section_cost(search):
@@ -1203,6 +1279,7 @@ SECTIONS = {
     "progress": ("How the search went", section_progress),
     "curves": ("The best trials, epoch by epoch", section_curves),
     "importance": ("Which hyperparameters mattered", section_importance),
+    "beside": ("Beside other searches", section_beside),
     "cost": ("What it cost", section_cost),
     "limits": ("How far to trust this", section_limits),
     "next": ("What to do next", section_next),
@@ -1226,22 +1303,25 @@ def _quiet():
         yield
 
 
-def page(source, *, title=None, direction=None, today=None):
+def page(source, *, title=None, direction=None, beside=(), today=None):
     """The report as HTML text.
 
     Args:
         source: a tuner, or the path of a project directory.
         title: title of the report; None takes the project's name.
         direction: "min" or "max", where the search does not record it.
+        beside: other searches, tuners or paths, to compare with in one table.
         today: the date on the report, a ``datetime.date``; None is today.
 
     Raises:
         ReportError: no single project directory, or an unknown or contradicting direction.
     """
     search = read(source, title=title, direction=direction)
+    search = read_beside(search, source, beside, direction)
+    made = {key: one for key, one in SECTIONS.items() if key != "beside" or search.beside}
     today = today or datetime.date.today()
     with _quiet():
-        parts = {key: (name, make(search)) for key, (name, make) in SECTIONS.items()}
+        parts = {key: (name, make(search)) for key, (name, make) in made.items()}
         answer = section_answer(search)
     links = "".join(f'<li><a href="#{key}">{name}</a></li>' for key, (name, _) in parts.items())
     body = "\n".join(
@@ -1286,7 +1366,7 @@ def _target(path, endings, what, overwrite):
     return path
 
 
-def write(source, path=None, *, csv=None, title=None, direction=None, overwrite=False):
+def write(source, path=None, *, csv=None, title=None, direction=None, beside=(), overwrite=False):
     """Write the report of a search, one HTML file that needs nothing beside it.
 
     Args:
@@ -1296,6 +1376,7 @@ def write(source, path=None, *, csv=None, title=None, direction=None, overwrite=
         csv: where to write the trials as CSV too, or None.
         title: title of the report; None takes the project's name.
         direction: "min" or "max", where the search does not record it.
+        beside: other searches, tuners or paths, to compare with in one table.
         overwrite: True replaces files that are there.
 
     Returns:
@@ -1309,7 +1390,7 @@ def write(source, path=None, *, csv=None, title=None, direction=None, overwrite=
     wanted = path or folder.with_name(f"{folder.name}-report.html")
     target = _target(wanted, (".html", ".htm"), "an HTML file", overwrite)
     table = None if csv is None else _target(csv, (".csv",), "a CSV file", overwrite)
-    content = page(folder, title=title, direction=direction)
+    content = page(folder, title=title, direction=direction, beside=beside)
     target.parent.mkdir(parents=True, exist_ok=True)
     project.write_text(target, content, mode=0o644)
     if table is not None:
@@ -1334,6 +1415,13 @@ def parser():
         choices=["min", "max"],
         help="whether a lower or a higher score is better, where the search does not record it",
     )
+    add(
+        "--beside",
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="other searches, in one table with it",
+    )
     add("--overwrite", action="store_true", help="replace files that are there")
     return command
 
@@ -1348,6 +1436,7 @@ def main(arguments=None):
             csv=options.csv,
             title=options.title,
             direction=options.direction,
+            beside=options.beside,
             overwrite=options.overwrite,
         )
     except (ReportError, FileExistsError) as error:

@@ -111,6 +111,21 @@ def test_best_so_far_names_the_best_trial(table):
     assert isinstance(plots.best_so_far(curve, ax), Axes)
 
 
+def test_the_curves_of_the_best_trials_name_the_best_epoch_of_the_first():
+    runs = [("3", 1), ("3", 2), ("7", 1)]
+    rows = [(trial, run, epoch, 2 / epoch) for trial, run in runs for epoch in (1, 2)]
+    history = pd.DataFrame(rows, columns=["trial", "execution", "epoch", "val_loss"])
+    history["loss"] = history["val_loss"] / 2
+    ax = plots.trial_curves(history, ["3", "7", "gone"], start={"7": 3})
+    assert ax.get_title(loc="left") == "Trial 3 is best at epoch 2 of 2"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["trial 3", "trial 7"]
+    dotted = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [list(line.get_xdata()) for line in dotted] == [[1, 2], [1, 2], [4, 5]]
+    assert sum(line.get_linestyle() == "--" for line in ax.lines) == 3
+    up = plots.trial_curves(history, ["3"], direction="max")
+    assert up.get_title(loc="left") == "Trial 3 is best at epoch 1 of 2"
+
+
 def test_slices_draw_each_hyperparameter_and_mark_the_best(table):
     figure = plots.slices(table)
     labels = [ax.get_xlabel() for ax in figure.axes[:3]]

@@ -426,6 +426,39 @@ def test_the_recorded_search_is_reported_as_the_course_states_it(pictures):
     assert "which reached 0.366" in answer(reader) and len(reader.images) == 5
 
 
+@pytest.mark.parametrize("curves", [[[]], [[math.nan, math.nan, math.nan]]])
+def test_histories_that_say_nothing_draw_no_curve(tmp_path, curves):
+    for number in range(2):
+        trial(tmp_path / "search", number, {"units": 8 + 8 * number}, 0.5, curves=curves)
+    assert "The best trials, epoch by epoch" in read(tmp_path / "search").text
+
+
+# ---------------------------------------------------------------- several searches
+
+
+def test_searches_beside_it_are_in_one_table_with_its_limits(tmp_path, capsys):
+    first = recorded(formula(tmp_path / "first"))
+    second = recorded(formula(tmp_path / "second", 3), tuner="GridSearch")
+    reader = read(first, beside=[second])
+    best = [results.ranked(results.trials_table(one))["score"][0] for one in (first, second)]
+    rows = [row[:4] for row in reader.rows if row[0] in ("first", "second")]
+    assert ["first", "RandomSearch", f"{best[0]:.4f}", "4"] in rows
+    assert ["second", "GridSearch", f"{best[1]:.4f}", "3"] in rows
+    assert "one run under one seed" in reader.text and "not all use the same" not in reader.text
+    recorded(second, fit={"x": "uint8 (9, 2) sha256 ffff"})
+    assert "did not all use the same data" in read(first, beside=[second]).text
+    assert run(first, "--beside", second) == 0
+    assert "Beside other searches" not in read(first).text
+    up = formula(tmp_path / "up", name="val_auc", direction="max")
+    assert run(first, "-o", tmp_path / "x.html", "--beside", up) == 2
+    assert "judged by val_auc (max) and first by val_loss (min)" in capsys.readouterr().err
+    assert run(first, "-o", tmp_path / "x.html", "--beside", second, second) == 2
+    failed = tmp_path / "failed"
+    trial(failed, 0, {}, None, status="FAILED")
+    assert run(first, "-o", tmp_path / "x.html", "--beside", failed) == 2
+    assert "failed has no trial with a score" in capsys.readouterr().err
+
+
 # ---------------------------------------------------------------- files and the command
 
 
