@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import datetime
 import html
+import json
 import math
 import os
 import pathlib
@@ -795,7 +796,7 @@ def _data(search):
             for part, one in zip(("inputs", "labels", "weights"), value, strict=False):
                 facts[f"Validation {part}"] = described(one)
             continue
-        value = "; ".join(map(str, value)) if isinstance(value, list) else value
+        value = "; ".join(map(_callback, value)) if isinstance(value, list) else value
         facts[names.get(key, key)] = described(value)
     digest = search.settings.get("data_digest")
     if digest:
@@ -806,6 +807,17 @@ def _data(search):
     if isinstance(versions, dict):
         facts["Versions"] = ", ".join(f"{name} {value}" for name, value in versions.items())
     return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def _callback(value):
+    """A callback of fingerprint.json: its name and the settings that are not 0, false or auto."""
+    name, _, settings = str(value).partition(" ")
+    try:
+        settings = json.loads(settings)
+    except ValueError:
+        return str(value)
+    kept = [f"{key} {one}" for key, one in settings.items() if one not in (0, False, "auto", "")]
+    return f"{name} ({', '.join(kept)})" if kept else name
 
 
 def described(value):

@@ -133,6 +133,10 @@ def recorded(folder, **more):
             "x": "uint8 (1200, 28, 28, 1) sha256 0123456789abcdef",
             "epochs": 3,
             "batch_size": 64,
+            "callbacks": [
+                'EarlyStopping {"monitor": "val_loss", "patience": 3, "wait": 0}',
+                "Mine",
+            ],
         },
     }
     (folder / "fingerprint.json").write_text(json.dumps(fingerprint | more))
@@ -210,6 +214,7 @@ def test_the_search_is_described_from_its_fingerprint(tmp_path):
     assert facts["Objective"].startswith("val_loss (validation loss), lower is better; as recorded")
     assert facts["Seed"] == "7" and facts["Epochs"] == "at most 3 a training"
     digest = "1,200 examples of shape 28 x 28 x 1 (uint8, digest 0123456789abcdef)"
+    assert facts["Callbacks"] == "EarlyStopping (monitor val_loss, patience 3); Mine"
     assert facts["Training inputs"] == digest and facts["Versions"] == "keras 3.15.1"
     assert ["units", "8 to 64 in steps of 8", "even", "always"] in [r[:4] for r in reader.rows]
     assert "The space has 16 configurations" in reader.text
