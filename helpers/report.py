@@ -614,10 +614,12 @@ def told_apart_sentence(search):
     equally = " of equal length" if search.rounds else ""
     noise = between_trainings(search)
     if noise is None:
+        why = "The search has no repeated trainings to measure chance with"
+        if (search.executions or 1) > 1:
+            why = "The repeated trainings do not suffice to measure chance with"
         return (
-            f"The next best{equally} reached {following}. The search has no repeated trainings to "
-            "measure chance with, so it cannot show whether the best is truly better than those: "
-            "the same configuration trained again under another seed gives another score."
+            f"The next best{equally} reached {following}. {why}, so it cannot show whether the "
+            "best is truly better than those: the same configuration trained again under another seed gives another score."
         )
     spread, runs = noise
     apart = results.told_apart(rows, spread, runs=runs, direction=search.direction)
@@ -1117,9 +1119,8 @@ def section_limits(search):
     ]
     if between_trainings(search) is None:
         points.append(
-            "Every score comes from one training, as far as recorded. The same configuration under "
-            "another seed gives another score, so neighbours in the ranking are not in a proven "
-            "order."
+            "The noise between trainings is not known. The same configuration under another seed "
+            "gives another score, so neighbours in the ranking are not in a proven order."
         )
     else:
         points.append(
