@@ -619,7 +619,8 @@ def told_apart_sentence(search):
             why = "The repeated trainings do not suffice to measure chance with"
         return (
             f"The next best{equally} reached {following}. {why}, so it cannot show whether the "
-            "best is truly better than those: the same configuration trained again under another seed gives another score."
+            "best is truly better than those: the same configuration trained again under another "
+            "seed gives another score."
         )
     spread, runs = noise
     apart = results.told_apart(rows, spread, runs=runs, direction=search.direction)
