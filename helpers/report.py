@@ -52,57 +52,7 @@ WORDS = {
     "better; what is a good value depends on the data.",
     "epoch": "One pass of the training through all training data.",
 }
-STYLE = """
-:root { color-scheme: light; }
-body { margin: 0; background: #fff; color: #1f2933; line-height: 1.55; overflow-wrap: break-word;
-  font-family: system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif; font-size: 17px; }
-header, main, footer { max-width: 46rem; margin: 0 auto; padding: 0 1.25rem; }
-header { padding-top: 2.5rem; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0; }
-h2 { font-size: 1.3rem; margin: 3rem 0 .75rem; padding-top: 1rem; border-top: 1px solid #d9dee3; }
-h3 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
-p { margin: .75rem 0; }
-a { color: #005b94; }
-nav ul { list-style: none; padding: 0; margin: 1rem 0 0; }
-nav li { display: inline-block; margin: 0 1.1rem .3rem 0; }
-nav, .note, footer, caption { color: #52606d; font-size: .9rem; }
-.answer { background: #f2f6f9; border-left: 4px solid #0072b2; padding: .4rem 1.2rem;
-  margin: 1.5rem 0 0; }
-.warning { background: #fdf3e1; border-left: 4px solid #e69f00; padding: .2rem 1.2rem; }
-figure { margin: 1.5rem 0; }
-figcaption { color: #52606d; font-size: .9rem; }
-img { height: auto; }
-.wide { overflow: auto; max-height: 40rem; margin: 1rem 0; }
-.full { position: relative; left: 50%; transform: translateX(-50%); width: max-content;
-  min-width: 100%; max-width: min(calc(100vw - 2.5rem), 76rem); }
-table { border-collapse: collapse; font-size: .88rem; line-height: 1.4; }
-caption { text-align: left; padding-bottom: .4rem; }
-th, td { padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top;
-  border-bottom: 1px solid #e4e7eb; }
-td { min-width: 3rem; }
-thead th { position: sticky; top: 0; background: #fff; vertical-align: bottom; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-tr:has(+ tr.remark) td { border-bottom: 0; }
-tr.remark td { padding-top: 0; color: #52606d; }
-tr.best td { font-weight: 600; background: #f2f6f9; }
-td.text { min-width: 14rem; }
-dt { font-weight: 600; margin-top: .75rem; }
-dd { margin: 0; }
-code { font-size: .92em; overflow-wrap: anywhere; }
-footer { margin-top: 3rem; padding-bottom: 3rem; }
-@media (max-width: 40rem) { body { font-size: 16px; } h1 { font-size: 1.5rem; } }
-@media print {
-  body { font-size: 10.5pt; } nav { display: none; }
-  header, main, footer { max-width: none; padding: 0; }
-  .wide { overflow: visible; max-height: none; } .full { position: static; transform: none;
-    width: auto; max-width: none; } table { font-size: 8pt; }
-  thead { display: table-header-group; } thead th { position: static; }
-  th, td { padding-right: .5rem; } td, td.text { min-width: 0; } #trials { page: wide; }
-  tr, figure, .answer { break-inside: avoid; } h2, h3 { break-after: avoid; }
-}
-@page { margin: 16mm; }
-@page wide { size: landscape; }
-"""
+STYLE = pathlib.Path(__file__).parent / "files" / "report.css"
 
 
 class ReportError(ValueError):
@@ -1348,7 +1298,8 @@ def page(source, *, title=None, direction=None, beside=(), today=None):
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{text(search.title)}</title>
-<style>{STYLE}</style>
+<style>
+{STYLE.read_text(encoding="utf-8")}</style>
 </head>
 <body>
 <header>
