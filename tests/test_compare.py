@@ -370,3 +370,36 @@ def test_judges_images_are_met_by_no_search():
     used = {image.tobytes() for image in (*images.x_train, *images.x_val)}
     assert len(x) == len(y) == 2000
     assert not any(image.tobytes() in used for image in x)
+
+
+def test_what_notebook_06_says_of_the_record_holds(record):
+    own = {name: [one["score"].min() for one in tables] for name, tables in record.runs.items()}
+    judged = {name: list(part["loss"]) for name, part in record.judged.groupby("search")}
+    four = [name for name in judged if name != "GridSearch"]
+    means = {name: np.mean(scores) for name, scores in own.items()}
+    assert max(means[name] for name in four) - min(means[name] for name in four) < 0.025
+    rise = {name: np.mean(judged[name]) - means[name] for name in judged}
+    assert all(rise[name] < 0 for name in four) and max(rise, key=rise.get) == "GridSearch"
+    looking = ("Hyperband", "BayesianOptimization")
+    assert min(rise[name] for name in looking) > max(
+        rise[name] for name in four if name not in looking
+    )
+    for random, bayes in zip(
+        record.runs["RandomSearch"], record.runs["BayesianOptimization"], strict=True
+    ):
+        assert random["score"][:5].tolist() == bayes["score"][:5].tolist()
+        assert random["score"][5] != bayes["score"][5]
+    assert evaluate.any_difference(judged) < 0.01
+    assert evaluate.any_difference({name: judged[name] for name in four}) > 0.05
+    ranks = evaluate.mean_ranks(judged).set_index("name")
+    assert ranks.loc["GridSearch", "rank"] == 5 and ranks.index[0] == "BayesianOptimization"
+    by_own, by_judge = (
+        evaluate.paired_table(scores, "RandomSearch").set_index("name")["verdict"].to_dict()
+        for scores in (own, judged)
+    )
+    grids = {"GridSearch": "worse", "GridSearch, 12 points": "better"}
+    apart = {"Hyperband": "cannot be told apart"}
+    assert by_own == grids | apart | {"BayesianOptimization": "better"}
+    assert by_judge == grids | apart | {"BayesianOptimization": "cannot be told apart"}
+    ahead = np.array(judged["BayesianOptimization"]) < judged["RandomSearch"]
+    assert ahead.sum() == 4
