@@ -205,7 +205,7 @@ def test_three_of_four_trials_fail_by_the_loss_and_the_search_goes_on(troubled):
     assert table["status"].tolist() == ["FAILED", "FAILED", "COMPLETED", "FAILED"]
     messages = results.failed(table)["message"].tolist()
     assert "Oversized model" in messages[0] and "do not go together" in messages[1]
-    assert messages[2] == ""
+    assert messages[2] == results.NO_NUMBER and table["message"].tolist()[3] == ""
 
 
 def test_a_diverged_trial_completes_when_the_accuracy_is_the_objective(troubled):
