@@ -27,6 +27,7 @@ import numpy as np
 
 from helpers import plots, project, results
 from helpers.evaluate import sign_of
+from helpers.progress import duration
 
 SHOWN_ARGUMENTS = ("executions_per_trial", "max_epochs", "factor", "num_initial_points")
 SHOWN_ARGUMENTS += ("alpha", "beta")  # these stand in the table by other names
@@ -376,15 +377,6 @@ def scored(value):
 def count(n, word, many=None):
     """A number with its noun: 1 trial, 2 trials."""
     return f"{n:,} {word if n == 1 else many or word + 's'}"
-
-
-def duration(seconds):
-    """Seconds as a reader says them."""
-    if seconds < 120:
-        return f"{seconds:.3g} seconds"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} hours"
 
 
 def text(value):
