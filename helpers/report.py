@@ -146,14 +146,14 @@ def project_path(source):
             f"{path} is a file: give the folder of the search, directory/project_name."
         )
     path = pathlib.Path(os.path.abspath(path))
-    if _has_trials(path):
+    if results.holds_trials(path):
         return path
     if (path / "trial.json").exists():
         raise ReportError(
             f"{project.shown(path)} is the folder of one trial: give the folder above it."
         )
     inside = sorted(folder.name for folder in path.iterdir() if folder.is_dir())
-    inside = [name for name in inside if _has_trials(path / name)]
+    inside = [name for name in inside if results.holds_trials(path / name)]
     if inside:
         listed = ", ".join(inside[:12]) + (", …" if len(inside) > 12 else "")
         raise ReportError(
@@ -165,10 +165,6 @@ def project_path(source):
         f"The folder {path.name} holds no trial_… folder: the search has not started its first "
         "trial, or this is not a project directory (it is directory/project_name)."
     )
-
-
-def _has_trials(path):
-    return any(folder.is_dir() for folder in path.glob("trial_*"))
 
 
 def _dictionary(path):

@@ -15,7 +15,7 @@ import re
 
 import numpy as np
 
-from helpers.evaluate import sign_of
+from helpers.evaluate import confidence_interval, sign_of
 from helpers.project import HISTORY, read_json, write_text
 
 LEADING = ("trial", "status", "score", "best_epoch")
@@ -30,6 +30,11 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a
 RARE_TRIALS = 5  # a hyperparameter that is active less often is not judged
 
 
+def holds_trials(path):
+    """Whether a folder has the folder of at least one trial in it."""
+    return any(folder.is_dir() for folder in pathlib.Path(path).glob("trial_*"))
+
+
 def project_directory(source):
     """The project directory of a tuner, or the path itself, checked to hold a search.
 
@@ -41,7 +46,7 @@ def project_directory(source):
         raise FileNotFoundError(
             f"There is no folder {path}: run the search first, or check directory and project_name."
         )
-    if not any(folder.is_dir() for folder in path.glob("trial_*")):
+    if not holds_trials(path):
         raise FileNotFoundError(
             f"The folder {path} holds no trial_… folder: the search has not started its first "
             "trial, or this is not a project directory (it is directory/project_name)."
@@ -187,7 +192,7 @@ def trials_table(source):
                 "score": math.nan if score is None else float(score),
                 "best_epoch": math.nan if step is None or score is None else int(step) + 1,
                 **{_column(name): value for name, value in values.items()},
-                "epochs": sum(_length(e) for e in executions) if executions else math.nan,
+                "epochs": _epochs(executions),
                 "seconds": record["history"].get("seconds", math.nan),
                 "message": _last_line(record.get("message")),
             }
@@ -199,6 +204,11 @@ def trials_table(source):
     table = table.reindex(columns=[*LEADING, *names, *TRAILING])
     table.attrs["space"] = space
     return table
+
+
+def _epochs(executions):
+    """Epochs of all executions of a trial together, NaN where there is no history."""
+    return sum(_length(execution) for execution in executions) if executions else math.nan
 
 
 def _length(execution):
@@ -417,11 +427,10 @@ def costs(source):
     rows = []
     for record in _records(source):
         history = record["history"]
-        executions = history.get("executions", [])
         rows.append(
             {
                 "trial": record["trial_id"],
-                "epochs": sum(_length(e) for e in executions) if executions else math.nan,
+                "epochs": _epochs(history.get("executions", [])),
                 **{name: history.get(name, math.nan) for name in COSTS},
             }
         )
@@ -447,8 +456,6 @@ def compare(searches, *, direction="min", level=0.95):
     """
     import pandas as pd
 
-    from helpers import evaluate
-
     if not searches:
         raise ValueError("There is nothing to compare: give {name: [a run a seed, ...]}.")
     rows = []
@@ -461,7 +468,7 @@ def compare(searches, *, direction="min", level=0.95):
             best = [float(ranked(table, direction)["score"].iloc[0]) for table in tables]
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-        interval = evaluate.confidence_interval(best, level) if len(best) > 1 else None
+        interval = confidence_interval(best, level) if len(best) > 1 else None
         rows.append(
             {
                 "search": name,
