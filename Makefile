@@ -90,11 +90,11 @@ execute: $(READY)
 	@$(PY) -m helpers.rerun --in-place
 
 record: $(READY)
-	@$(PY) -m helpers.record
-	@$(PY) -m helpers.record_tuners
+	@$(PY) -m tools.record
+	@$(PY) -m tools.record_tuners
 
 bench: $(READY)
-	@$(PY) -m benchmarks
+	@$(PY) -m tools.bench
 
 slides: $(READY)
 	@$(PY) -m nbconvert --log-level WARN --to slides --output-dir build/slides notebooks/*.ipynb

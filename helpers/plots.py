@@ -532,7 +532,7 @@ def importance(found, ax=None, *, title=None):
     """Draw how much each hyperparameter matters, with the surrogate's R2 in the title.
 
     Args:
-        found: what ``results.importance`` returns.
+        found: what ``insight.importance`` returns.
         ax: axes to draw on; None makes a new figure.
         title: the finding; None computes it. R2 is always shown.
 
@@ -571,7 +571,7 @@ def top_fraction(curve, ax=None, *, fraction=0.05, title=None):
     """Draw the probability that a random search has met a top trial, theory and resampled.
 
     Args:
-        curve: what ``results.top_fraction_curve`` returns.
+        curve: what ``insight.top_fraction_curve`` returns.
         ax: axes to draw on; None makes a new figure.
         fraction: the share that counts as top.
         title: the finding; None computes it (trials for 95 % by theory).
@@ -579,14 +579,14 @@ def top_fraction(curve, ax=None, *, fraction=0.05, title=None):
     Returns:
         The axes.
     """
-    from helpers import results
+    from helpers import insight
 
     ax = _axes(ax)
-    needed = results.trials_needed(0.95, fraction)
+    needed = insight.trials_needed(0.95, fraction)
     trials = np.arange(1, max(int(curve["trials"].max()), round(1.2 * needed)) + 1)
     ax.plot(
         trials,
-        results.top_fraction_probability(trials, fraction),
+        insight.top_fraction_probability(trials, fraction),
         color=COLOURS["black"],
         label=f"theory: 1 - (1 - {fraction:g})$^n$",
     )
@@ -598,7 +598,7 @@ def top_fraction(curve, ax=None, *, fraction=0.05, title=None):
         label=f"the {len(curve)} recorded trials, in shuffled order",
     )
     ax.axhline(0.95, color=COLOURS["grey"], linewidth=1, linestyle="--")
-    ax.plot(needed, results.top_fraction_probability(needed, fraction), "D", color=COLOURS["blue"])
+    ax.plot(needed, insight.top_fraction_probability(needed, fraction), "D", color=COLOURS["blue"])
     ax.set(
         xlabel="random trials n",
         ylabel=f"probability of a top {fraction:.0%} trial",
@@ -613,7 +613,7 @@ def expected_best(curve, ax=None, *, score="validation loss", title=None):
     """Draw which best score random searches of 1, 2, … trials end with.
 
     Args:
-        curve: what ``results.top_fraction_curve`` returns.
+        curve: what ``insight.top_fraction_curve`` returns.
         ax: axes to draw on; None makes a new figure.
         score: what the score is.
         title: the finding; None computes it (the gain of the second half of the trials).
@@ -967,7 +967,7 @@ def pareto(
     The trials' ids are written beside them; of more than twenty trials, those on the front only.
 
     Args:
-        table: what ``results.pareto`` returns.
+        table: what ``insight.pareto`` returns.
         ax: axes to draw on; None makes a new figure.
         cost: the column with the cost, drawn on a logarithmic axis.
         direction: "min" when a lower score is better, else "max".

@@ -19,14 +19,14 @@ import time
 
 import numpy as np
 
-from helpers import project
+from helpers import state
 
 SEED_LIMIT = 4_000_000
 FIT_ORDER = ("x", "y", "batch_size", "epochs", "verbose", "callbacks")
 OUR_OPTIONS = ("progress", "keep_checkpoints", "accept_mismatch", "check")
 LONGEST_FILE = "trial_0000/checkpoint.weights.h5"
 SPARE_BYTES = 50_000  # state files, and what HDF5 adds to the weights
-SECONDS_A_TRIAL = 1.5  # building and tracing a small model; measured, see benchmarks/
+SECONDS_A_TRIAL = 1.5  # building and tracing a small model; measured, see tools/bench.py
 
 
 # ---------------------------------------------------------------- small checks
@@ -240,7 +240,7 @@ def _check_writable(path):
         existing = existing.parent
     if not existing.is_dir():
         raise NotADirectoryError(
-            f"{project.shown(existing)} is a file, so {path.name!r} cannot be a folder there: give "
+            f"{state.shown(existing)} is a file, so {path.name!r} cannot be a folder there: give "
             "another directory."
         )
 
@@ -678,13 +678,13 @@ def check_disk(folder, needed, options):
         place = place.parent
     if not os.access(place, os.W_OK):
         raise PermissionError(
-            f"{project.shown(folder)} cannot be written: give a directory of your own, or have its "
+            f"{state.shown(folder)} cannot be written: give a directory of your own, or have its "
             "permissions changed."
         )
     free = shutil.disk_usage(place).free
     if needed > free:
         raise OSError(
             f"The checkpoints of this search need about {needed / 1e6:,.0f} MB and the disk of "
-            f"{project.shown(folder)} has {free / 1e6:,.0f} MB free: {options}"
+            f"{state.shown(folder)} has {free / 1e6:,.0f} MB free: {options}"
         )
     return free

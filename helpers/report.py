@@ -25,7 +25,7 @@ import warnings
 
 import numpy as np
 
-from helpers import plots, project, results
+from helpers import insight, plots, results, state
 from helpers.evaluate import sign_of
 from helpers.progress import duration
 
@@ -150,7 +150,7 @@ def project_path(source):
         return path
     if (path / "trial.json").exists():
         raise ReportError(
-            f"{project.shown(path)} is the folder of one trial: give the folder above it."
+            f"{state.shown(path)} is the folder of one trial: give the folder above it."
         )
     inside = sorted(folder.name for folder in path.iterdir() if folder.is_dir())
     inside = [name for name in inside if results.holds_trials(path / name)]
@@ -168,7 +168,7 @@ def project_path(source):
 
 
 def _dictionary(path):
-    value = project.read_json(path)
+    value = state.read_json(path)
     return value if isinstance(value, dict) else {}
 
 
@@ -251,7 +251,7 @@ def read(source, *, title=None, direction=None):
     if direction is not None and direction not in DIRECTIONS:
         raise ReportError(f'direction is {direction!r}; it is "min" or "max".')
     folder = project_path(source)
-    fingerprint = _dictionary(folder / project.FINGERPRINT)
+    fingerprint = _dictionary(folder / state.FINGERPRINT)
     settings = _dictionary(folder / "settings.json")
     oracle = _dictionary(folder / "oracle.json")
     name, known, how = find_objective(folder, fingerprint, settings, direction)
@@ -561,7 +561,7 @@ def told_apart_sentence(search):
             "seed gives another score."
         )
     spread, runs = noise
-    apart = results.told_apart(rows, spread, runs=runs, direction=search.direction)
+    apart = insight.told_apart(rows, spread, runs=runs, direction=search.direction)
     near = int((~apart["told_apart"]).sum()) - 1
     limit = number(apart.attrs["limit"], 3)
     if near == 0:
@@ -714,7 +714,7 @@ def _size(search):
     ):
         return "A hyperparameter is defined more than once, so the size of the space is not stated."
     try:
-        size = results.space_size(search.definitions)
+        size = insight.space_size(search.definitions)
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return "The size of the space cannot be told from its record."
     if size == math.inf:
@@ -905,13 +905,13 @@ def _trusted(found):
 
 
 def _importance(rows):
-    if len(rows) < results.TRUSTED_TRIALS:
+    if len(rows) < insight.TRUSTED_TRIALS:
         return None, (
-            f"Left out: fewer than {results.TRUSTED_TRIALS} trials say too little about "
+            f"Left out: fewer than {insight.TRUSTED_TRIALS} trials say too little about "
             f"importance, and there are {len(rows)}."
         )
     try:
-        found = results.importance(rows)
+        found = insight.importance(rows)
     except ValueError as error:
         return None, f"Left out. {error}"
     return found, found.sentence
@@ -974,7 +974,7 @@ def _bars(found):
     rare = found.table[found.table["importance"].isna()]["hyperparameter"]
     if len(rare):
         caption += (
-            f" No bar for {', '.join(rare)}: active in fewer than {results.RARE_TRIALS} trials."
+            f" No bar for {', '.join(rare)}: active in fewer than {insight.RARE_TRIALS} trials."
         )
     return picture(plots.importance(found), alt, caption)
 
@@ -1345,7 +1345,7 @@ def write(source, path=None, *, csv=None, title=None, direction=None, beside=(),
     table = None if csv is None else _target(csv, (".csv",), "a CSV file", overwrite)
     content = page(folder, title=title, direction=direction, beside=beside)
     target.parent.mkdir(parents=True, exist_ok=True)
-    project.write_text(target, content, mode=0o644)
+    state.write_text(target, content, mode=0o644)
     if table is not None:
         results.to_csv(folder, table, overwrite=overwrite)
     return target

@@ -30,7 +30,7 @@ import time
 import nbformat
 import yaml
 
-from helpers import checks, project
+from helpers import checks, state
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -398,7 +398,7 @@ def execute(notebook, output, cwd, progress, after_cell=None, like_nbval=False, 
 
 def write_text(path, text):
     """Write a text file whole or not at all."""
-    project.write_text(path, text, mode=0o644)
+    state.write_text(path, text, mode=0o644)
 
 
 def write_notebook(path, notebook):

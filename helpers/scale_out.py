@@ -26,7 +26,7 @@ import types
 import uuid
 
 from helpers import search
-from helpers.project import read_json, role
+from helpers.state import read_json, role
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")

@@ -14,11 +14,11 @@ import os
 import pathlib
 import time
 
-from helpers import oracles, preflight, project
+from helpers import preflight, state
 from helpers.progress import Progress
-from helpers.project import HISTORY, write_json
+from helpers.state import HISTORY, write_json
 
-__all__ = ["HISTORY", "CarefulMixin", "careful", "log_dir", "trial_seed", "write_json"]
+__all__ = ["HISTORY", "CarefulMixin", "careful", "log_dir", "named", "trial_seed", "write_json"]
 
 SEED_FOR_ZERO = 2**31 - 1  # KerasTuner takes seed=0 for "no seed": its oracle gets this instead
 TOO_MANY_FAILURES = "Number of consecutive failures"
@@ -36,6 +36,18 @@ def log_dir(directory):
     """
     root = os.environ.get("COURSE_OUTPUT") or pathlib.Path(__file__).resolve().parent.parent
     return pathlib.Path(root).resolve() / directory
+
+
+def named(stem, **settings):
+    """A folder name that says which search is in it: ``random_search-trials10-epochs2-seed1``.
+
+    Args:
+        stem: what the name starts with.
+        **settings: everything that the scores depend on. ``data=data.digest`` is cut to 6 digits;
+            it stands for the data set, the number of images and their split.
+    """
+    settings = {k: v[:6] if k == "data" else v for k, v in settings.items()}
+    return "-".join([stem, *(f"{name}{value}" for name, value in settings.items())])
 
 
 def trial_seed(seed, trial_id):
@@ -80,7 +92,7 @@ class CarefulMixin:
         super().__init__(**(given | {"seed": seed or SEED_FOR_ZERO, "overwrite": False}))
         self._loading = False
         self.seed = seed  # some KerasTuner classes set it to what their oracle got
-        if project.role() != "worker":  # the chief owns the directory
+        if state.role() != "worker":  # the chief owns the directory
             self.initial_space = self.oracle.get_space().space
             self._open(given.get("overwrite", False))
 
@@ -103,7 +115,7 @@ class CarefulMixin:
     def oracle(self, value):
         import keras_tuner as kt
 
-        self._oracle = oracles.make_careful(value) if isinstance(value, kt.Oracle) else value
+        self._oracle = state.make_careful(value) if isinstance(value, kt.Oracle) else value
 
     @property
     def project_dir(self):
@@ -126,11 +138,11 @@ class CarefulMixin:
     def _open(self, overwrite):
         """Load the trials that are in the project directory, or move them aside."""
         folder = self.project_path
-        with project.lock_if_used(folder, self):
+        with state.lock_if_used(folder, self):
             if overwrite:
-                moved = project.move_aside(folder)
+                moved = state.move_aside(folder)
                 if moved:
-                    print(f"Moved the earlier search {project.shown(folder)} to {moved.name}.")
+                    print(f"Moved the earlier search {state.shown(folder)} to {moved.name}.")
             elif _holds_search(folder):
                 self._verify(self._identity())
                 self.reload()
@@ -148,7 +160,7 @@ class CarefulMixin:
 
     def save(self):
         """Save the oracle, and the empty tuner file by which KerasTuner knows a project."""
-        if project.role() != "worker":
+        if state.role() != "worker":
             self.oracle.save()
         path = pathlib.Path(self.project_dir) / f"{self.tuner_id}.json"
         if not path.exists():
@@ -156,10 +168,10 @@ class CarefulMixin:
 
     @property
     def _shown(self):
-        return project.shown(self.project_path)
+        return state.shown(self.project_path)
 
     def _ended(self):
-        return [t for t in self.oracle.trials.values() if t.status in oracles.ENDED]
+        return [t for t in self.oracle.trials.values() if t.status in state.ENDED]
 
     def _identity(self):
         """The part of the fingerprint that is known before search()."""
@@ -170,12 +182,12 @@ class CarefulMixin:
             "tuner": self.tuner_class.__name__,
             "objective": str(self.oracle.objective),
             "seed": int(self.seed),
-            "space": project.describe_space(self.initial_space),
+            "space": state.describe_space(self.initial_space),
             "model (layers, loss, optimizer)": self.model_digest,
-            "arguments": project.describe(
+            "arguments": state.describe(
                 {"executions_per_trial": self.executions_per_trial} | arguments
             ),
-            "versions": project.versions(),
+            "versions": state.versions(),
         }
 
     def _verify(self, present):
@@ -183,15 +195,15 @@ class CarefulMixin:
         folder = self.project_path
         if self.accept_mismatch or not any(folder.glob("trial_*")):
             return
-        stored = project.read_json(folder / project.FINGERPRINT)
+        stored = state.read_json(folder / state.FINGERPRINT)
         if isinstance(stored, dict):
-            lines = project.differences({k: stored.get(k) for k in present}, present)
+            lines = state.differences({k: stored.get(k) for k in present}, present)
         else:
-            lines = oracles.plain_differences(folder, self.initial_space, self.oracle)
+            lines = state.plain_differences(folder, self.initial_space, self.oracle)
             if "fit" in present and not lines and self._left():
                 lines = ["fingerprint: none in the directory, so its data cannot be compared"]
         if lines:
-            raise project.refuse(folder, lines)
+            raise state.refuse(folder, lines)
 
     def _left(self):
         """How many trials are still to run, as far as that is known."""
@@ -211,21 +223,21 @@ class CarefulMixin:
             OSError: the disk is full; free space and call search() again.
             RuntimeError: too many trials failed in a row.
         """
-        if project.role() == "worker":
+        if state.role() == "worker":
             self._search(fit_args, fit_kwargs)
             return
         verbose = fit_kwargs.get("verbose")
         fit = preflight.named(fit_args, fit_kwargs)
         estimate = self._check_before(fit)
         folder = self.project_path
-        with project.lock(folder, self):
+        with state.lock(folder, self):
             self._check_unchanged()
-            fingerprint = self._identity() | {"fit": project.describe_fit(fit)}
+            fingerprint = self._identity() | {"fit": state.describe_fit(fit)}
             self._verify(fingerprint)
             with self._explained():
                 folder.mkdir(parents=True, exist_ok=True)
-                project.remove_leftovers(folder)
-                write_json(folder / project.FINGERPRINT, fingerprint)
+                state.remove_leftovers(folder)
+                write_json(folder / state.FINGERPRINT, fingerprint)
                 self._show = Progress(self, self.progress, verbose, estimate)
                 try:
                     self._search(fit_args, fit_kwargs)
@@ -239,7 +251,7 @@ class CarefulMixin:
         self._fit_verbose = fit_kwargs.get("verbose")
         if "verbose" in fit_kwargs:
             fit_kwargs = fit_kwargs | {"verbose": 0}
-        if project.role() != "worker":
+        if state.role() != "worker":
             self.oracle.verbose = 0
         super().search(*fit_args, **fit_kwargs)
 
@@ -264,7 +276,7 @@ class CarefulMixin:
         path = self.project_path / "oracle.json"
         text = path.read_text() if path.exists() else None
         if text != self.oracle.written:
-            raise project.ProjectInUse(
+            raise state.ProjectInUse(
                 f"{self._shown} has changed since this tuner was made: make the tuner again, then "
                 "call search()."
             )
@@ -276,7 +288,7 @@ class CarefulMixin:
             yield
         except Exception as error:
             done = f"{len(self._ended())} finished trials are kept in {self._shown}"
-            if project.disk_is_full(error):
+            if state.disk_is_full(error):
                 raise OSError(
                     errno.ENOSPC,
                     f"The disk is full or cannot be written. {done}; free space, then call "
@@ -326,7 +338,7 @@ class CarefulMixin:
             }
             write_json(pathlib.Path(self.get_trial_dir(trial.trial_id)) / HISTORY, history)
         except Exception as error:
-            if project.disk_is_full(error):  # not the trial's fault: it runs again later
+            if state.disk_is_full(error):  # not the trial's fault: it runs again later
                 raise kt.errors.FatalRuntimeError("the disk is full") from error
             raise
         return results
@@ -352,7 +364,7 @@ class CarefulMixin:
     def on_trial_end(self, trial):
         """Record the trial, drop weights that need not be kept, and show the progress."""
         super().on_trial_end(trial)
-        if project.role() == "serial":
+        if state.role() == "serial":
             if not hasattr(self.oracle, "hyperband_iterations"):  # Hyperband goes on from weights
                 self._drop_weights()
             self._show.trial(self.oracle.trials[trial.trial_id])
@@ -361,7 +373,7 @@ class CarefulMixin:
     def on_search_end(self):
         """Drop the weights that need not be kept."""
         super().on_search_end()
-        if project.role() == "serial":
+        if state.role() == "serial":
             self._drop_weights()
 
     def _drop_weights(self):
@@ -428,12 +440,12 @@ class CarefulMixin:
 
     def problems(self):
         """What a reader of the results must know: one sentence each, an empty list if nothing."""
-        if project.role() == "worker":
+        if state.role() == "worker":
             return []
         trials = list(self.oracle.trials.values())
         failed = [t for t in trials if t.status == "FAILED"]
         lines = [f"Trial {t.trial_id} failed. {reason_of(t)}" for t in failed]
-        lines += oracles.repetitions(self.oracle)
+        lines += state.repetitions(self.oracle)
         limit = self.oracle.max_trials
         if limit and len(trials) < limit and not hasattr(self.oracle, "hyperband_iterations"):
             lines.append(

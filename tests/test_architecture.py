@@ -14,7 +14,7 @@ import pytest
 
 kt = pytest.importorskip("keras_tuner")
 
-from helpers import plots, preflight, project, results, search  # noqa: E402
+from helpers import insight, plots, preflight, results, search, state  # noqa: E402
 
 NOTEBOOK = pathlib.Path(__file__).parents[1] / "notebooks" / "07_tune_the_architecture.ipynb"
 CELLS = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
@@ -310,7 +310,7 @@ def test_known_values_come_first_and_survive_an_interruption(shown, tmp_path, ba
 def test_other_known_values_are_another_search(shown, tmp_path):
     made = declare_with(shown.KnownFirstSearch, score_of)
     searched(made, two_numbers, tmp_path, known=KNOWN)
-    with pytest.raises(project.Mismatch, match="known"):
+    with pytest.raises(state.Mismatch, match="known"):
         tuner_of(made, two_numbers, tmp_path, known=KNOWN[:1])
 
 
@@ -343,7 +343,7 @@ def test_without_new_entries_what_is_left_out_stays_at_its_default(shown, tmp_pa
 
 def test_a_narrowed_space_under_the_old_name_is_refused(shown, tmp_path):
     searched(shown.Declare, shown.scoped_loop, tmp_path)
-    with pytest.raises(project.Mismatch, match="space"):
+    with pytest.raises(state.Mismatch, match="space"):
         tuner_of(shown.Declare, shown.scoped_loop, tmp_path, hyperparameters=fixed(conv_layers=2))
 
 
@@ -391,20 +391,20 @@ def trials(scores, parameters, status="COMPLETED"):
 
 def test_the_pareto_front_is_what_no_trial_beats_in_both():
     table = trials([0.7, 0.8, 0.6, 0.8, 0.9, 0.7], [100, 200, 150, 300, 400, 100])
-    found = results.pareto(table, direction="max")
+    found = insight.pareto(table, direction="max")
     assert found["parameters"].is_monotonic_increasing
     assert sorted(found.loc[found["pareto"], "trial"]) == ["0", "1", "4", "5"]
-    by_loss = results.pareto(table, direction="min")
+    by_loss = insight.pareto(table, direction="min")
     assert sorted(by_loss.loc[by_loss["pareto"], "trial"]) == ["0", "2", "5"]
 
 
 def test_the_pareto_front_leaves_failed_trials_out_and_needs_a_cost():
     table = trials([0.7, np.nan], [100, 1], ["COMPLETED", "FAILED"])
-    assert results.pareto(table, direction="max")["trial"].tolist() == ["0"]
+    assert insight.pareto(table, direction="max")["trial"].tolist() == ["0"]
     with pytest.raises(ValueError, match="no column 'megabytes'"):
-        results.pareto(table, "megabytes")
+        insight.pareto(table, "megabytes")
     with pytest.raises(ValueError, match="empty for the completed trials 0"):
-        results.pareto(table.assign(parameters=np.nan))
+        insight.pareto(table.assign(parameters=np.nan))
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.1])
@@ -412,7 +412,7 @@ def test_the_winner_of_the_weighted_cost_lies_on_the_front(shown, rate):
     rng = np.random.default_rng(3)
     for _ in range(50):
         table = trials(rng.random(8).round(1), rng.integers(10, 1000, 8))
-        front = results.pareto(table, direction="max")
+        front = insight.pareto(table, direction="max")
         costs = shown.cost(front["score"], front["parameters"], rate)
         assert front.loc[costs.idxmin(), "pareto"]
 
@@ -423,10 +423,10 @@ def test_the_exchange_rate_is_the_accuracy_that_half_the_parameters_are_worth(sh
 
 def test_the_pareto_picture_names_its_finding_and_its_trials():
     table = trials([0.7, 0.8, 0.6], [100, 400, 150])
-    ax = plots.pareto(results.pareto(table, direction="max"), direction="max", score="accuracy")
+    ax = plots.pareto(insight.pareto(table, direction="max"), direction="max", score="accuracy")
     assert ax.get_title(loc="left").startswith("2 of 3 trials")
     assert "4.0 x the parameters and 0.100 in accuracy" in ax.get_title(loc="left")
     assert {text.get_text() for text in ax.texts} == {"0", "1", "2"}
     assert ax.get_xscale() == "log" and ax.get_ylabel() == "accuracy"
-    single = plots.pareto(results.pareto(table.iloc[:1]))
+    single = plots.pareto(insight.pareto(table.iloc[:1]))
     assert single.get_title(loc="left") == "1 of 1 trials are beaten by none in both"

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import evaluate, models, plots, record_tuners, results, search
+from helpers import evaluate, models, plots, results, search
+from tools import record_tuners
 
 SCORES = {  # three names under four seeds; the first always best, the last always worst
     "a": [0.30, 0.32, 0.31, 0.30],
@@ -305,7 +306,7 @@ def test_the_record_says_what_made_it(record):
 
 
 def test_a_copy_without_the_record_says_how_to_make_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match="python -m helpers.record_tuners"):
+    with pytest.raises(FileNotFoundError, match="python -m tools.record_tuners"):
         results.recorded_tuners(tmp_path)
 
 

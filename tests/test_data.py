@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import checks, data, make_small
+from helpers import checks, data
+from tools import make_small
 
 SMALL_SPLIT_SHA256 = "f74ca76b15e416733b9a57b38c679173e5e7c88cb2d4e5421449ed466a668f60"
 ROOT = pathlib.Path(__file__).parent.parent

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers import evaluate, plots, results
+from helpers import evaluate, insight, plots, results
 
 
 @pytest.fixture
@@ -167,8 +167,8 @@ def test_parallel_coordinates_put_the_best_trials_on_top(table):
 
 def test_importance_shows_its_r2_and_goes_grey_when_it_is_poor():
     bars = pd.DataFrame({"hyperparameter": ["a", "b"], "importance": [0.5, 0.1], "spread": [0, 0]})
-    good = plots.importance(results.Importance(bars, 0.71, 50))
-    poor = plots.importance(results.Importance(bars, 0.12, 50))
+    good = plots.importance(insight.Importance(bars, 0.71, 50))
+    poor = plots.importance(insight.Importance(bars, 0.12, 50))
     assert good.get_title(loc="left").startswith("a matters most\n(surrogate: R2 = 0.71, 50")
     assert "do not read" in poor.get_title(loc="left") and "R2 = 0.12" in poor.get_title(loc="left")
     assert good.patches[0].get_facecolor() != poor.patches[0].get_facecolor()
@@ -183,13 +183,13 @@ def test_importance_says_where_a_hyperparameter_was_not_always_active():
             "active": [50, 3],
         }
     )
-    ax = plots.importance(results.Importance(bars, 0.71, 50))
+    ax = plots.importance(insight.Importance(bars, 0.71, 50))
     labels = [text.get_text() for text in ax.get_yticklabels()]
     assert labels == ["more\n(active in 3 of 50)", "layers"]
 
 
 def test_top_fraction_and_expected_best_state_what_they_show(table):
-    curve = results.top_fraction_curve(table, 0.05, draws=50)
+    curve = insight.top_fraction_curve(table, 0.05, draws=50)
     assert "takes 59 trials" in plots.top_fraction(curve).get_title(loc="left")
     assert "% of the gain" in plots.expected_best(curve).get_title(loc="left")
 

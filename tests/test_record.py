@@ -4,7 +4,8 @@ import json
 import pathlib
 import re
 
-from helpers import data, record, results, search
+from helpers import data, results, search
+from tools import record
 
 
 def test_the_record_is_complete_and_small():

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 
-from helpers import plots, report, results
+from helpers import insight, plots, report, results
 
 VOID = ("meta", "img", "br")
 HOSTILE = "<b>a & \"b\" 'c' $x$</b>"
@@ -328,7 +328,7 @@ def test_importance_is_left_out_with_a_reason_when_there_are_too_few_trials(tmp_
     assert "Left out: fewer than 20 trials say too little about importance" in few.text
     assert not [image for image in few.images if "Importance" in image["alt"]]
     many = read(formula(tmp_path / "many", 24))
-    found = results.importance(results.trials_table(tmp_path / "many"))
+    found = insight.importance(results.trials_table(tmp_path / "many"))
     assert found.sentence in many.text
 
 

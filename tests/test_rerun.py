@@ -160,7 +160,7 @@ def test_a_missing_budget_is_named():
 
 
 def test_the_full_budget_fits_the_course_and_is_the_one_of_the_recorded_search():
-    from helpers import record
+    from tools import record
 
     path = ROOT / "full.yml"
     known = every(rerun.NOTEBOOKS)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import results
+from helpers import insight, results
 
 
 def item(kind, name, conditions=(), **config):
@@ -300,7 +300,7 @@ def importance_case(trials=60, noise=0.0):
 
 
 def test_importance_finds_what_the_score_was_made_of():
-    found = results.importance(importance_case())
+    found = insight.importance(importance_case())
     order = found.table["hyperparameter"].tolist()
     share = found.table.set_index("hyperparameter")["importance"]
     assert order[:2] == ["rate", "kind"] and sorted(order[2:]) == ["depth", "width"]
@@ -311,32 +311,32 @@ def test_importance_finds_what_the_score_was_made_of():
 def test_importance_of_pure_noise_is_flagged():
     table = importance_case()
     table["score"] = np.random.default_rng(1).normal(size=len(table))
-    found = results.importance(table)
+    found = insight.importance(table)
     assert found.r2 <= results.TRUSTED_R2 and not found.trusted
     assert found.sentence.startswith("Do not read the bars")
 
 
 def test_importance_from_few_trials_is_flagged_however_well_it_fits():
-    found = results.importance(importance_case(trials=15))
+    found = insight.importance(importance_case(trials=15))
     assert not found.trusted and "fewer than 20 trials" in found.sentence
 
 
 def test_importance_is_the_same_for_the_same_seed():
-    first, second = (results.importance(importance_case(25), repeats=3) for _ in range(2))
+    first, second = (insight.importance(importance_case(25), repeats=3) for _ in range(2))
     pd.testing.assert_frame_equal(first.table, second.table)
 
 
 def test_importance_refuses_what_it_cannot_explain():
     with pytest.raises(ValueError, match="at least 5 completed"):
-        results.importance(importance_case(4))
+        insight.importance(importance_case(4))
     table = importance_case(10)
     table["score"] = 1.0
     with pytest.raises(ValueError, match="all scores are equal"):
-        results.importance(table)
+        insight.importance(table)
 
 
 def test_encoding_takes_logs_splits_choices_and_leaves_out_what_never_varies():
-    encoded = results.encode(importance_case())
+    encoded = insight.encode(importance_case())
     assert "constant" not in encoded
     assert encoded["rate"].max() < 0
     assert encoded["kind"].shape[1] == 2
@@ -345,13 +345,13 @@ def test_encoding_takes_logs_splits_choices_and_leaves_out_what_never_varies():
 def test_whether_a_hyperparameter_was_active_cannot_be_read_from_its_encoding():
     table = importance_case()
     active = table["depth"].notna().to_numpy()
-    depth = results.encode(table)["depth"][:, 0]
+    depth = insight.encode(table)["depth"][:, 0]
     assert depth[active].tolist() == table["depth"][active].tolist()
     assert set(depth[~active]) <= set(depth[active]) and len(set(depth[~active])) > 1
     table["kind"] = table["kind"].where(active)
-    assert (results.encode(table)["kind"].sum(axis=1) == 1).all()
+    assert (insight.encode(table)["kind"].sum(axis=1) == 1).all()
     table["depth"] = np.where(active, 3.0, math.nan)  # the same wherever it is active
-    assert "depth" not in results.encode(table)
+    assert "depth" not in insight.encode(table)
 
 
 def layered(score, trials=60):
@@ -364,7 +364,7 @@ def layered(score, trials=60):
 
 
 def test_a_parent_keeps_its_importance_although_its_children_are_inactive_without_it():
-    found = results.importance(layered(lambda layers, units: 1.0 * layers), repeats=5)
+    found = insight.importance(layered(lambda layers, units: 1.0 * layers), repeats=5)
     share = found.table.set_index("hyperparameter")["importance"]
     # Shuffled values of a lone cause lose about twice the variance; 0.6 if the children tell.
     assert share["layers"] > 1.5
@@ -375,7 +375,7 @@ def test_a_child_that_matters_only_under_one_value_of_its_parent_is_found():
     def score(layers, units):
         return np.where(layers == 2, units[1] / 32, 1.0)
 
-    found = results.importance(layered(score), repeats=5)
+    found = insight.importance(layered(score), repeats=5)
     share = found.table.set_index("hyperparameter")["importance"]
     assert share["u1"] > 0.4 and share["layers"] > 0.2
     assert abs(share[["u0", "u2"]]).max() < 0.1
@@ -384,7 +384,7 @@ def test_a_child_that_matters_only_under_one_value_of_its_parent_is_found():
 def test_importance_counts_where_a_hyperparameter_was_active_and_judges_no_rare_one():
     table = layered(lambda layers, units: 1.0 * layers)
     table["rare"] = np.where(np.arange(len(table)) < 4, table["score"], math.nan)
-    rows = results.importance(table, repeats=3).table.set_index("hyperparameter")
+    rows = insight.importance(table, repeats=3).table.set_index("hyperparameter")
     assert rows["active"].to_dict() == {
         "layers": 60,
         "u0": 60,
@@ -398,34 +398,34 @@ def test_importance_counts_where_a_hyperparameter_was_active_and_judges_no_rare_
 def test_an_infinite_score_is_left_out_of_the_importance():
     table = layered(lambda layers, units: 1.0 * layers)
     table.loc[0, "score"] = math.inf
-    assert results.importance(table, repeats=2).trials == 59
+    assert insight.importance(table, repeats=2).trials == 59
 
 
 def test_the_probability_of_a_top_trial_is_that_of_independent_draws():
-    assert results.top_fraction_probability(1, 0.05) == pytest.approx(0.05)
-    assert results.top_fraction_probability(59, 0.05) == pytest.approx(0.9515, abs=1e-4)
-    assert results.trials_needed(0.95, 0.05) == 59
+    assert insight.top_fraction_probability(1, 0.05) == pytest.approx(0.05)
+    assert insight.top_fraction_probability(59, 0.05) == pytest.approx(0.9515, abs=1e-4)
+    assert insight.trials_needed(0.95, 0.05) == 59
 
 
 def test_shuffled_trials_meet_a_top_trial_as_often_as_counting_says():
     table = searched(np.arange(20.0), [units()], {"units": np.arange(20)})
-    curve = results.top_fraction_curve(table, 0.1, draws=4000)
+    curve = insight.top_fraction_curve(table, 0.1, draws=4000)
     exact = [1 - math.comb(18, n) / math.comb(20, n) for n in range(1, 21)]
     assert curve["resampled"].tolist() == pytest.approx(exact, abs=0.03)
     assert curve["theory"][4] == pytest.approx(1 - 0.9**5)
     assert curve["best"].iloc[-1] == 0 and curve["low"].iloc[0] < curve["high"].iloc[0]
-    upward = results.top_fraction_curve(table, 0.1, direction="max", draws=100)
+    upward = insight.top_fraction_curve(table, 0.1, direction="max", draws=100)
     assert upward["best"].iloc[-1] == 19
 
 
 def test_a_fraction_given_in_per_cent_is_refused():
     with pytest.raises(ValueError, match="fraction is 5; it must lie between 0 and 1"):
-        results.top_fraction_probability(10, 5)
+        insight.top_fraction_probability(10, 5)
 
 
 def test_the_course_space_has_12150_configurations():
     space = [units("L1", 8, 64), units("L2", 8, 64), units("L3", 4, 216)]
-    assert results.space_size(space) == 12_150
+    assert insight.space_size(space) == 12_150
 
 
 def test_a_conditional_hyperparameter_counts_only_where_it_is_active():
@@ -435,27 +435,27 @@ def test_a_conditional_hyperparameter_counts_only_where_it_is_active():
         units("u1", 4, 8, conditions=[("layers", [2, 3])]),
         units("u2", 4, 8, conditions=[("layers", [3])]),
     ]
-    assert results.space_size(space) == 2 + 4 + 8
+    assert insight.space_size(space) == 2 + 4 + 8
 
 
 def test_steps_choices_logs_and_continuous_floats_are_counted():
     tenths = item("Float", "f", min_value=0.1, max_value=0.5, step=0.1, sampling="linear")
-    assert results.space_size([tenths]) == 5
-    assert results.space_size([units(low=1, high=1000, step=10, sampling="log")]) == 4
+    assert insight.space_size([tenths]) == 5
+    assert insight.space_size([units(low=1, high=1000, step=10, sampling="log")]) == 4
     choices = [item("Choice", "c", values=["a", "b", "c"]), item("Boolean", "b")]
-    assert results.space_size([*choices, item("Fixed", "x", value=1)]) == 6
+    assert insight.space_size([*choices, item("Fixed", "x", value=1)]) == 6
     free = item("Float", "f", min_value=0.0, max_value=1.0, step=None, sampling="linear")
-    assert results.space_size([free, *choices]) == math.inf
+    assert insight.space_size([free, *choices]) == math.inf
 
 
 def test_trials_nearer_than_the_noise_are_not_told_apart():
     table = searched([0.30, 0.31, 0.50], [units()], {"units": [4, 8, 12]})
-    rows = results.told_apart(table, 0.02)
+    rows = insight.told_apart(table, 0.02)
     assert rows["told_apart"].tolist() == [False, False, True]
     assert rows.attrs["limit"] == pytest.approx(1.96 * math.sqrt(2) * 0.02, rel=1e-3)
-    wider = results.told_apart(table, 0.02, runs=3)
+    wider = insight.told_apart(table, 0.02, runs=3)
     assert wider.attrs["limit"] == pytest.approx(4.303 * math.sqrt(2) * 0.02, rel=1e-3)
-    upward = results.told_apart(table, 0.02, direction="max")
+    upward = insight.told_apart(table, 0.02, direction="max")
     assert upward["trial"].tolist() == ["02", "01", "00"]
     assert upward["told_apart"].tolist() == [False, True, True]
 
@@ -463,9 +463,9 @@ def test_trials_nearer_than_the_noise_are_not_told_apart():
 def test_a_noise_that_is_no_standard_deviation_is_refused():
     table = searched([0.3, 0.4], [units()], {"units": [4, 8]})
     with pytest.raises(ValueError, match="noise is -1"):
-        results.told_apart(table, -1)
+        insight.told_apart(table, -1)
     with pytest.raises(ValueError, match="at least 2 seeds"):
-        results.told_apart(table, 0.1, runs=1)
+        insight.told_apart(table, 0.1, runs=1)
 
 
 def test_short_paths_cuts_this_machines_folders_off(tmp_path, monkeypatch, capsys):
@@ -501,7 +501,7 @@ def test_the_recorded_search_is_whole():
 
 def test_a_copy_without_the_recorded_search_says_how_to_make_it(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RECORDED", tmp_path / "recorded_search")
-    with pytest.raises(FileNotFoundError, match="python -m helpers.record"):
+    with pytest.raises(FileNotFoundError, match="python -m tools.record"):
         results.recorded()
 
 

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 FAULTS = ROOT / "tests" / "faults"
 kt = pytest.importorskip("keras_tuner")
 
-from helpers import oracles, preflight, project, search  # noqa: E402
+from helpers import preflight, search, state  # noqa: E402
 
 KINDS = {
     "RandomSearch": {"max_trials": 6},
@@ -258,7 +258,7 @@ def test_a_project_of_plain_kerastuner_is_gone_on_with_after_accepting_it(tmp_pa
         plain.search()
     ran = []
     tuner = make(tmp_path, formula("GridSearch", ran))
-    with pytest.raises(project.Mismatch, match="fingerprint"):
+    with pytest.raises(state.Mismatch, match="fingerprint"):
         tuner.search()
     make(tmp_path, formula("GridSearch", ran), accept_mismatch=True).search()
     assert ran == [2, 3, 4, 5]
@@ -377,7 +377,7 @@ def test_a_full_disk_stops_with_one_message_and_the_search_goes_on_later(
 ):
     import errno
 
-    whole, written = project.write_text, []
+    whole, written = state.write_text, []
 
     def full(path, text):
         written.append(path)
@@ -385,7 +385,7 @@ def test_a_full_disk_stops_with_one_message_and_the_search_goes_on_later(
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         whole(path, text)
 
-    monkeypatch.setattr(project, "write_text", full)
+    monkeypatch.setattr(state, "write_text", full)
     for moment in (1, 2, 3) if kind == "BayesianOptimization" else range(1, 12):
         folder, full.at = tmp_path / str(moment), {moment}
         written.clear()
@@ -449,7 +449,7 @@ CHANGES = [
 def test_a_changed_tuner_refuses_an_earlier_search(tmp_path, changes, said):
     make(tmp_path).search()
     before = records(tmp_path)
-    with pytest.raises(project.Mismatch, match="Three ways on") as caught:
+    with pytest.raises(state.Mismatch, match="Three ways on") as caught:
         make(tmp_path, **changes)
     assert said in str(caught.value)
     for way in ("project_name", "overwrite=True", "accept_mismatch=True"):
@@ -473,10 +473,10 @@ def test_a_changed_fit_or_model_or_data_refuses_an_earlier_search(tmp_path):
         (other, {}, "fit.x"),
     ):
         tuner = make(tmp_path, kt.RandomSearch, max_trials=2)
-        with pytest.raises(project.Mismatch) as caught:
+        with pytest.raises(state.Mismatch) as caught:
             tuner.search(x, Y, **(FIT | changes))
         assert said in str(caught.value)
-    with pytest.raises(project.Mismatch, match="layers, loss, optimizer"):
+    with pytest.raises(state.Mismatch, match="layers, loss, optimizer"):
         make(tmp_path, kt.RandomSearch, max_trials=2, hypermodel=other_build)
     make(tmp_path, kt.RandomSearch, max_trials=2).search(X, Y, **FIT, verbose=0)
     assert len(records(tmp_path)) == 2
@@ -484,8 +484,8 @@ def test_a_changed_fit_or_model_or_data_refuses_an_earlier_search(tmp_path):
 
 def test_other_versions_refuse_an_earlier_search(tmp_path, monkeypatch):
     make(tmp_path).search()
-    monkeypatch.setattr(project, "versions", lambda: {"keras": "2.0"})
-    with pytest.raises(project.Mismatch, match="versions.keras"):
+    monkeypatch.setattr(state, "versions", lambda: {"keras": "2.0"})
+    with pytest.raises(state.Mismatch, match="versions.keras"):
         make(tmp_path)
 
 
@@ -504,8 +504,8 @@ def test_overwrite_moves_the_earlier_search_aside(tmp_path, capsys):
 
 HOLD = """
 import sys, time
-from helpers import project
-with project.lock(sys.argv[1]):
+from helpers import state
+with state.lock(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -524,7 +524,7 @@ def test_a_second_process_is_refused_with_the_pid_and_a_dead_one_is_not(tmp_path
             lambda: make(tmp_path),
             lambda: make(tmp_path, overwrite=True),
         ):
-            with pytest.raises(project.ProjectInUse, match=f"process {holder.pid} on"):
+            with pytest.raises(state.ProjectInUse, match=f"process {holder.pid} on"):
                 action()
     finally:
         holder.kill()
@@ -537,11 +537,11 @@ def test_a_second_process_is_refused_with_the_pid_and_a_dead_one_is_not(tmp_path
 def test_a_second_tuner_of_the_same_process_cannot_overwrite_the_first(tmp_path):
     early = make(tmp_path)
     make(tmp_path).search()
-    with pytest.raises(project.ProjectInUse, match="make the tuner again"):
+    with pytest.raises(state.ProjectInUse, match="make the tuner again"):
         early.search()
     with (
-        project.lock(tmp_path / "p", "another"),
-        pytest.raises(project.ProjectInUse, match="another tuner"),
+        state.lock(tmp_path / "p", "another"),
+        pytest.raises(state.ProjectInUse, match="another tuner"),
     ):
         make(tmp_path).search()
 
@@ -675,7 +675,7 @@ def one_size(hp):
 # ---------------------------------------------------------------- private names
 
 
-@pytest.mark.parametrize("name", oracles.PRIVATE)
+@pytest.mark.parametrize("name", state.PRIVATE)
 def test_every_private_name_that_is_used_is_still_there(name):
     from keras_tuner import oracles as kt_oracles
 
@@ -694,12 +694,12 @@ def test_every_private_name_that_is_used_is_still_there(name):
 def test_no_other_private_name_of_an_oracle_is_used():
     import re
 
-    text = (ROOT / "helpers" / "oracles.py").read_text()
+    text = (ROOT / "helpers" / "state.py").read_text()
     oracle = kt.oracles.BayesianOptimizationOracle(kt.Objective("a", "min"))
     grid = kt.oracles.GridSearchOracle(kt.Objective("a", "min"))
     theirs = {n for n in dir(oracle) + dir(grid) if re.match(r"_[a-z]", n)}
     used = set(re.findall(r"(?:self|super\(\)|oracle)\.(_[a-z]\w+)", text)) & theirs
-    assert used <= {name.split(".")[1] for name in oracles.PRIVATE}
+    assert used <= {name.split(".")[1] for name in state.PRIVATE}
     elsewhere = "".join(
         (ROOT / "helpers" / f"{name}.py").read_text()
         for name in ("search", "preflight", "project", "progress")

@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from helpers import project, search
+from helpers import search, state
 
 OWN = {
     "RandomSearch": {"max_trials": 2, "executions_per_trial": 2},
@@ -99,7 +99,7 @@ def main():
             tuner.search(x, y, validation_data=(x, y), epochs=2, batch_size=16, verbose=0)
         except KeyboardInterrupt:
             continue
-        if project.role() != "worker":
+        if state.role() != "worker":
             found[kind] = records(options.folder / kind)
     print("RECORDS", json.dumps(found))
 

@@ -1,6 +1,6 @@
 """How much a process grows with every trial of a search.
 
-    python benchmarks/memory.py [--trials 100]
+    python tools/memory.py [--trials 100]
 
 Prints the resident memory after 10 trials and at the end, and the growth between, in MB a trial.
 Keras and TensorFlow keep something of every model that was traced, with plain KerasTuner and with
@@ -19,8 +19,8 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from benchmarks import bench
 from helpers import search
+from tools import bench
 
 
 def resident():

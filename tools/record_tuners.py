@@ -1,8 +1,8 @@
 """Run the recorded comparison of notebook 06: five searches at 120 epochs each, under five seeds.
 
-    python -m helpers.record_tuners
-    python -m helpers.record_tuners --seeds 1 3 5
-    python -m helpers.record_tuners --ship
+    python -m tools.record_tuners
+    python -m tools.record_tuners --seeds 1 3 5
+    python -m tools.record_tuners --ship
 
 About two hours of one core. Every search uses one thread, so that two of these commands with other
 seeds run side by side and the numbers do not depend on the cores. Stop it at any time and start it
@@ -19,7 +19,7 @@ import pathlib
 
 import numpy as np
 
-from helpers import data, models, project, results, search
+from helpers import data, models, results, search, state
 
 RECORDED = results.RECORDED_TUNERS
 JUDGED = "judged.json"
@@ -157,8 +157,8 @@ def run(directory, seeds, settings=SETTINGS, only=None):
             path = pathlib.Path(tuner.project_dir) / JUDGED
             if not path.exists():
                 judged = judge(tuner, images, unseen, settings)
-                project.write_json(path, {"name": name, "seed": seed} | judged)
-            print(f"seed {seed}, {name}: {project.read_json(path)}", flush=True)
+                state.write_json(path, {"name": name, "seed": seed} | judged)
+            print(f"seed {seed}, {name}: {state.read_json(path)}", flush=True)
             keras.backend.clear_session(free_memory=True)
 
 
@@ -169,7 +169,7 @@ def gather(directory, settings=SETTINGS):
     folder, trials, epochs, judged = search.log_dir(directory), [], [], []
     for seed in settings["seeds"]:
         places = sorted(folder.glob(f"tuners_?_{seed}"))
-        read = [project.read_json(place / JUDGED) for place in places]
+        read = [state.read_json(place / JUDGED) for place in places]
         if len(read) < len(NAMES) or None in read:
             continue
         judged += read

@@ -1,6 +1,6 @@
 """Make the shipped subset from the full Fashion-MNIST files: the first N images of each class.
 
-python -m helpers.make_small FOLDER_OF_THE_FOUR_IDX_FILES [--output FILE]
+python -m tools.make_small FOLDER_OF_THE_FOUR_IDX_FILES [--output FILE]
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from helpers import data, project
+from helpers import data, state
 
 TRAINING_IMAGES = 1000  # of each class
 TEST_IMAGES = 200
@@ -45,14 +45,14 @@ def make(folder, output):
             f"{digest} instead of {data.SMALL_SHA256}. Nothing was written."
         )
     output.parent.mkdir(parents=True, exist_ok=True)
-    with project.replacing(output, mode=0o644) as file:
+    with state.replacing(output, mode=0o644) as file:
         np.savez_compressed(file, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     return digest
 
 
 def main(arguments=None):
     """Read the command line; return the exit code: 0, or 1 after one line on stderr."""
-    parser = argparse.ArgumentParser(prog="helpers.make_small", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="tools.make_small", description=__doc__.splitlines()[0])
     parser.add_argument("folder", help="folder of the four gzipped IDX files")
     parser.add_argument(
         "--output", default=data.SMALL, type=pathlib.Path, help="file to write (default: shipped)"

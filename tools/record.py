@@ -1,7 +1,7 @@
 """Run the course's full search and ship its records: 50 trials of 10 epochs, about 75 minutes.
 
-    python -m helpers.record
-    python -m helpers.record --readme
+    python -m tools.record
+    python -m tools.record --readme
 
 Stop it at any time and start it again: it goes on with the trial that was interrupted. The trial
 records and the history of every epoch go to ``helpers/files/recorded_search`` when the last trial

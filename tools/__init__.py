@@ -1,0 +1,1 @@
+"""What only maintainers run: the records, the shipped images, the benchmarks."""
