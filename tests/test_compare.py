@@ -184,14 +184,9 @@ def test_the_recorder_runs_resumes_judges_and_ships(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_OUTPUT", str(tmp_path))
     monkeypatch.setattr(models, "hypermodel", tiny)
     monkeypatch.setattr(record_tuners, "GRID", {"units": (2, 8, 3)})
-    small = record_tuners.SETTINGS | {
-        "images": 100,
-        "max_epochs": 3,
-        "max_trials": 2,
-        "num_initial_points": 1,
-        "held_out_fraction": 0.02,
-        "seeds": [1, 2],
-    }
+    sizes = {"images": 100, "held_out_fraction": 0.02, "seeds": [1, 2]}
+    budget = {"max_epochs": 3, "max_trials": 2, "num_initial_points": 1}
+    small = record_tuners.SETTINGS | sizes | budget
     record_tuners.run("log", [1], small)
     before = results.trials_table(tmp_path / "log" / "tuners_0_1")
     record_tuners.run("log", [1], small)
@@ -213,14 +208,10 @@ def tiny(image_shape=(28, 28, 1), num_classes=10):
     """A hypermodel that trains in no time."""
 
     def build(hp):
-        model = keras.Sequential(
-            [
-                keras.Input(shape=image_shape),
-                keras.layers.Flatten(),
-                keras.layers.Dense(hp.Int("units", 2, 8), activation="relu"),
-                keras.layers.Dense(num_classes, activation="softmax"),
-            ]
-        )
+        layers = keras.layers
+        model = keras.Sequential([keras.Input(shape=image_shape), layers.Flatten()])
+        model.add(layers.Dense(hp.Int("units", 2, 8), activation="relu"))
+        model.add(layers.Dense(num_classes, activation="softmax"))
         model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
         return model
 
@@ -231,12 +222,8 @@ def test_judges_images_are_met_by_no_search():
     from helpers import data
 
     settings = record_tuners.SETTINGS
-    images = data.load_data(
-        settings["dataset"],
-        images=settings["images"],
-        validation_fraction=settings["validation_fraction"],
-        seed=settings["data_seed"],
-    )
+    split = {"validation_fraction": settings["validation_fraction"], "seed": settings["data_seed"]}
+    images = data.load_data(settings["dataset"], images=settings["images"], **split)
     x, y = record_tuners.held_out(images)
     used = {image.tobytes() for image in (*images.x_train, *images.x_val)}
     assert len(x) == len(y) == 2000

@@ -159,16 +159,11 @@ def test_the_best_epoch_of_each_trial_brings_all_metrics_with_it(project):
     assert rows["trial"].tolist() == ["00", "01"]
     assert rows["epoch"].tolist() == [2, 2] and rows["execution"].tolist() == [1, 2]
     assert rows["loss"].tolist() == [0.5, 0.2]
+    costs = results.costs(project)
+    assert costs.iloc[1, :4].tolist() == ["01", 4, 2.5, 4.0] and costs.iloc[3, 1:].isna().all()
     assert results.best_epochs(project, direction="max")["val_loss"].tolist() == [0.7, 0.5]
     with pytest.raises(KeyError, match="val_auc"):
         results.best_epochs(project, "val_auc")
-
-
-def test_costs_are_nan_where_they_were_not_recorded(project):
-    costs = results.costs(project)
-    assert list(costs) == ["trial", "epochs", *results.COSTS]
-    assert costs.iloc[1, :4].tolist() == ["01", 4, 2.5, 4.0]
-    assert costs["proposal_seconds"].isna().all() and costs.iloc[3, 1:].isna().all()
 
 
 # ---------------------------------------------------------------- what follows from a table
@@ -223,13 +218,6 @@ def test_searches_are_compared_in_one_table(project):
 
 
 # ---------------------------------------------------------------- the course's own searches
-
-
-def test_the_recorded_search_is_whole():
-    table = results.trials_table(results.recorded())
-    assert len(table) == 50 and (table["status"] == "COMPLETED").all()
-    best = results.history_table(results.recorded()).groupby("trial")["val_loss"].min()
-    assert table.set_index("trial")["score"].to_dict() == pytest.approx(best.to_dict())
 
 
 def test_short_paths_cuts_this_machines_folders_off(tmp_path, monkeypatch, capsys):
