@@ -15,10 +15,10 @@ import pytest
 from helpers import evaluate, models, plots, results, search
 from tools import record_tuners
 
-SCORES = {  # three names under four seeds; the first always best, the last always worst
+SCORES = {
     "a": [0.30, 0.32, 0.31, 0.30],
     "b": [0.40, 0.41, 0.39, 0.42],
-    "c": [0.50, 0.55, 0.52, 0.51],
+    "c": [0.5, 0.55, 0.52, 0.51],
 }
 
 
@@ -66,145 +66,21 @@ def dry(tuner_class, folder, **options):
 # ---------------------------------------------------------------- results
 
 
-def test_the_best_so_far_is_counted_in_epochs_spent():
-    curve = results.best_by_epochs(trials([0.5, 0.7, 0.4], [2, 5, 3]))
-    assert curve["epochs"].tolist() == [2, 7, 10]
-    assert curve["best"].tolist() == [0.5, 0.5, 0.4]
-    curve = results.best_by_epochs(trials([0.5, 0.7], [2, 5]), direction="max")
-    assert curve["best"].tolist() == [0.5, 0.7]
-
-
-def test_a_failed_trial_costs_no_epochs_and_unknown_epochs_are_refused():
-    table = trials([np.nan, 0.5], [np.nan, 4], ["FAILED", "COMPLETED"])
-    curve = results.best_by_epochs(table)
-    assert curve["epochs"].tolist() == [0, 4]
-    assert np.isnan(curve["best"][0])
-    with pytest.raises(ValueError, match="the epochs they took are unknown"):
-        results.best_by_epochs(trials([0.4, 0.5], [3, np.nan]))
-
-
 def test_the_costs_of_a_real_search_are_recorded(tmp_path):
     tuner = dry(kt.BayesianOptimization, tmp_path, max_trials=4, num_initial_points=2)
     costs = results.costs(tuner)
     assert costs["trial"].tolist() == ["0", "1", "2", "3"]
-    assert costs[list(results.COSTS)].notna().all(axis=None)
-    assert (costs[["seconds", "cpu_seconds"]] >= 0).all(axis=None)
+    assert (costs[list(results.COSTS)] >= 0).all(axis=None)
     # A proposal of the Gaussian process takes longer than a random one, by orders of magnitude.
     assert costs["proposal_seconds"][2:].min() > costs["proposal_seconds"][:2].max()
-    assert results.hyperparameters(results.trials_table(tuner)) == ["x"]
 
 
-def test_searches_are_compared_in_one_table():
-    table = results.compare(
-        {
-            "slow": [trials([0.9, 0.8], [1, 1]), trials([0.9, 0.6], [1, 1])],
-            "good": [trials([0.5, 0.7, 0.4], [2, 2, 2]), trials([0.3, 0.7, 0.4], [2, 2, 2])],
-        }
-    )
-    assert table["search"].tolist() == ["good", "slow"]
-    first = table.iloc[0]
-    assert (first.seeds, first.trials, first.failed, first.epochs, first.seconds) == (2, 3, 0, 6, 6)
-    expected = evaluate.confidence_interval([0.4, 0.3])
-    assert (first.best, first.low, first.high) == pytest.approx(
-        (expected.mean, expected.low, expected.high)
-    )
-
-
-def test_a_single_run_has_no_interval_and_the_direction_turns_the_order():
-    searches = {"a": trials([0.4], [1]), "b": trials([0.6], [1])}
-    assert results.compare(searches)["search"].tolist() == ["a", "b"]
-    table = results.compare(searches, direction="max")
-    assert table["search"].tolist() == ["b", "a"]
-    assert table[["low", "high"]].isna().all(axis=None)
-
-
-def test_projects_on_disk_are_compared_as_well(tmp_path):
-    tuners = [
-        dry(kt.RandomSearch, tmp_path, max_trials=4),
-        dry(kt.Hyperband, tmp_path, max_epochs=4, factor=3),
-    ]
-    table = results.compare({"random": tuners[0], "hyperband": tuners[1].project_dir})
-    by_name = table.set_index("search")
-    assert by_name["epochs"].to_dict() == {"random": 12, "hyperband": 26}
-
-
-def test_a_comparison_names_the_search_that_has_no_result():
-    with pytest.raises(ValueError, match="nothing to compare"):
-        results.compare({})
-    with pytest.raises(ValueError, match="^bad: This needs at least 1 completed"):
-        results.compare({"bad": trials([np.nan], [1], ["FAILED"])})
-
-
-# ---------------------------------------------------------------- evaluate
-
-
-def test_ranks_are_taken_within_every_seed():
-    table = evaluate.mean_ranks(SCORES)
-    assert table["name"].tolist() == ["a", "b", "c"]
-    assert table["rank"].tolist() == [1, 2, 3]
-    assert table["first"].tolist() == [4, 0, 0]
-    assert evaluate.mean_ranks(SCORES, direction="max")["name"].tolist() == ["c", "b", "a"]
-
-
-def test_equal_scores_share_a_rank_and_intervals_stay_inside():
-    table = evaluate.mean_ranks({"a": [1, 1, 2], "b": [1, 2, 1], "c": [3, 3, 3]})
-    assert table["rank"].tolist() == pytest.approx([1.5, 1.5, 3])
-    assert (table["low"] >= 1).all() and (table["high"] <= 3).all()
-    assert table["first"].sum() == 4  # the tie of the first seed counts for both
-
-
-def test_friedmans_test_sees_an_order_and_none_where_there_is_none():
-    assert evaluate.any_difference(SCORES) == pytest.approx(0.0183, abs=1e-4)  # exp(-4)
-    rng = np.random.default_rng(1)
-    noise = [
-        evaluate.any_difference(dict(zip("abcd", rng.normal(size=(4, 12)), strict=True)))
-        for _ in range(200)
-    ]
-    assert 0.01 < np.mean(np.array(noise) < 0.05) < 0.1
-    with pytest.raises(ValueError, match="three names or more"):
-        evaluate.any_difference({"a": [1, 2], "b": [2, 3]})
-
-
-def test_paired_gains_are_positive_where_a_name_is_better():
-    table = evaluate.paired_table(SCORES, "b").set_index("name")
-    assert table.loc["a", "gain"] == pytest.approx(0.0975)
-    assert table["verdict"].to_dict() == {"a": "better", "c": "worse"}
-    turned = evaluate.paired_table(SCORES, "b", direction="max").set_index("name")
-    assert turned["verdict"].to_dict() == {"a": "worse", "c": "better"}
-
-
-def test_intervals_of_several_comparisons_are_wider_and_hold_together():
-    alone = evaluate.paired_table({"a": SCORES["a"], "b": SCORES["b"]}, "b").iloc[0]
-    together = evaluate.paired_table(SCORES, "b").iloc[0]
-    assert together.low < alone.low and together.high > alone.high
-    rng = np.random.default_rng(2)
-    missed = 0
-    for _ in range(400):  # all five are equal, so every gain is 0 in truth
-        scores = dict(zip("abcde", rng.normal(size=(5, 5)), strict=True))
-        table = evaluate.paired_table(scores, "a")
-        missed += bool((table["verdict"] != "cannot be told apart").any())
-    assert missed / 400 < 0.08
-
-
-@pytest.mark.parametrize(
-    ("scores", "words"),
-    [
-        ({"a": [1, 2]}, "two names or more"),
-        ({"a": [1, 2], "b": [1]}, "the numbers differ"),
-        ({"a": [1, np.nan], "b": [1, 2]}, "a holds a NaN"),
-        ([1, 2], "two names or more"),
-    ],
-)
-def test_scores_that_are_not_paired_are_refused(scores, words):
-    with pytest.raises(ValueError, match=words):
-        evaluate.mean_ranks(scores)
-
-
-def test_a_wrong_name_or_direction_is_refused():
-    with pytest.raises(ValueError, match="'z'; it must be one of a, b, c"):
-        evaluate.paired_table(SCORES, "z")
-    with pytest.raises(ValueError, match="direction is 'down'"):
-        evaluate.mean_ranks(SCORES, direction="down")
+def test_tuners_and_projects_on_disk_are_compared(tmp_path):
+    tuner = dry(kt.RandomSearch, tmp_path, max_trials=4)
+    project = dry(kt.Hyperband, tmp_path, max_epochs=4, factor=3).project_dir
+    table = results.compare({"random": tuner, "hyperband": project}).set_index("search")
+    assert table["epochs"].to_dict() == {"random": 12, "hyperband": 26}
+    assert results.hyperparameters(results.trials_table(project)) == ["x"]
 
 
 # ---------------------------------------------------------------- figures
@@ -289,24 +165,18 @@ def test_the_record_holds_every_search_under_every_seed_at_the_same_budget(recor
 
 
 def test_the_recorded_scores_are_those_of_the_recorded_epochs(record):
+    lowest = record.epochs.groupby(["search", "seed", "trial"])["val_loss"].min()
     for name, tables in record.runs.items():
         for seed, table in zip(record.settings["seeds"], tables, strict=True):
-            mine = record.epochs[
-                (record.epochs["search"] == name) & (record.epochs["seed"] == seed)
-            ]
-            lowest = mine.groupby("trial")["val_loss"].min()
-            scores = table.set_index("trial")["score"]
-            assert np.allclose(lowest.loc[scores.index], scores, atol=1e-5)
+            assert np.allclose(lowest[name, seed][table["trial"]], table["score"], atol=1e-5)
 
 
 def test_the_record_says_what_made_it(record):
-    shipped = {key: value for key, value in record.settings.items() if key != "seeds"}
-    made_by = {key: value for key, value in record_tuners.SETTINGS.items() if key != "seeds"}
-    assert shipped == made_by
+    assert record.settings | {"seeds": 0} == record_tuners.SETTINGS | {"seeds": 0}
 
 
-def test_a_copy_without_the_record_says_how_to_make_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match="python -m tools.record_tuners"):
+def test_a_copy_without_the_record_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError):
         results.recorded_tuners(tmp_path)
 
 
