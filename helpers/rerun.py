@@ -121,17 +121,22 @@ def prepare(resolved, wanted=None):
 
 
 class ThisPython(AsyncKernelManager):
-    """Kernels are this Python, whatever kernels the user has; their stderr goes to kernel.log."""
+    """Kernels are this Python, whatever kernels the user has.
+
+    What they write to their stderr, such as TensorFlow's log, goes to kernel.log of COURSE_OUTPUT,
+    and nowhere without that.
+    """
 
     async def start_kernel(self, **options):
         """Start the kernel."""
         self.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
-        with open(os.path.join(os.environ["COURSE_OUTPUT"], "kernel.log"), "a") as log:
+        folder = os.environ.get("COURSE_OUTPUT")
+        with open(os.path.join(folder, "kernel.log") if folder else os.devnull, "a") as log:
             return await self._async_start_kernel(stderr=log, **options)
 
 
 def execute(path, target=None, values=None, **options):
-    """papermill's execute_notebook in a kernel of this Python; COURSE_OUTPUT must be set.
+    """papermill's execute_notebook in a kernel of this Python.
 
     ipykernel stores what C++ code and child processes write, such as TensorFlow's log, but not
     under pytest and so not under nbval. The variable by which it knows is set here too, so that
