@@ -162,7 +162,7 @@ def write_page(path, notebook, **options):
     title = {"metadata": {"name": path.stem}}
     page, _ = HTMLExporter(embed_images=True, **options).from_notebook_node(notebook, title)
     page = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
-    state.write_text(path, re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', page), mode=0o644)
+    state.write_text(path, re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', page))
 
 
 def run(output):
