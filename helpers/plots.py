@@ -272,326 +272,82 @@ def importance(found, ax=None):
     return ax
 
 
-def _at_epochs(curves):
-    """Best scores of several seeds at 1, 2, … epochs, shape (seeds, epochs); NaN before a score."""
-    last = max(int(curve["epochs"].max()) for curve in curves)
-    grid = np.arange(1, last + 1)
-    rows = []
-    for curve in curves:
-        place = np.searchsorted(curve["epochs"].to_numpy(), grid, side="right") - 1
-        rows.append(np.where(place >= 0, curve["best"].to_numpy()[place], np.nan))
-    return grid, np.array(rows)
-
-
-def by_epochs(searches, *, direction="min", score="validation loss", title=None):
+def by_epochs(searches, *, direction="min", score="validation loss"):
     """Draw the best score against the training epochs spent, one axes a search, with a band.
 
     Args:
         searches: dictionary from a name to a list of ``results.best_by_epochs`` tables, one a seed.
         direction: "min" when a lower score is better, else "max".
         score: what the score is.
-        title: the finding; None computes it (the best mean at the end).
 
     Returns:
         The figure. The line is the mean of the seeds, the band goes from the lowest to the highest;
         the means of the other searches are grey. The score axis shows what is reached in the second
         half of the budget, so the first steps of a curve may lie outside.
     """
-    from helpers import evaluate
+    import pandas as pd
 
-    sign = evaluate.sign_of(direction)
-    found = {name: _at_epochs(curves) for name, curves in searches.items()}
-    columns = 2 if len(found) == 4 else min(3, len(found))
-    lines = -(-len(found) // columns)
-    made, axes = figure(
-        lines,
-        columns,
-        width={1: 6.0, 2: 9.0, 3: 10.5}[columns],
-        height=3.1 * lines + 0.4,
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-    )
-    means = {}
-    for name, (grid, values) in found.items():
-        known = np.all(np.isfinite(values), axis=0)
-        means[name] = (grid[known], values[:, known].mean(axis=0))
-    for ax, (name, key) in zip(axes.flat, zip(found, CYCLE * 3, strict=False), strict=False):
-        grid, values = found[name]
-        for other, curve in means.items():
-            if other != name:
-                ax.step(*curve, where="post", color="#C8C8C8", linewidth=1, zorder=1)
-        known = np.all(np.isfinite(values), axis=0)
-        low, high = values[:, known].min(axis=0), values[:, known].max(axis=0)
-        ax.fill_between(
-            grid[known], low, high, step="post", color=COLOURS[key], alpha=0.25, linewidth=0
-        )
-        ax.step(*means[name], where="post", color=COLOURS[key])
-        ax.set_title(f"{name}: {means[name][1][-1]:.3f}", fontsize=12)
-    half = [values[:, grid >= grid[-1] / 2] for grid, values in found.values()]
-    shown = np.concatenate([part[np.isfinite(part)] for part in half])
-    margin = 0.08 * (np.ptp(shown) or 1.0)
-    axes[0, 0].set_ylim(shown.min() - margin, shown.max() + margin)
-    for ax in list(axes.flat)[len(found) :]:
+    bands = {}
+    for name, curves in searches.items():
+        seeds = pd.concat([one.groupby("epochs")["best"].last() for one in curves], axis=1)
+        seeds = seeds.reindex(range(1, seeds.index.max() + 1)).ffill().dropna()
+        bands[name] = seeds.agg(["mean", "min", "max"], axis=1)
+    ends = {name: f"{band['mean'].iloc[-1]:.3f}" for name, band in bands.items()}
+    columns = 3 if len(bands) > 4 else min(2, len(bands))
+    lines = -(-len(bands) // columns)
+    size = {"width": 3.2 * columns + 1, "height": 2.8 * lines + 0.8}
+    made, axes = figure(lines, columns, **size, sharex=True, sharey=True, squeeze=False)
+    for ax in axes.flat[len(bands) :]:
         ax.axis("off")
-    for column in range(columns):
-        rows = [row for row in range(lines) if row * columns + column < len(found)]
-        bottom = axes[rows[-1], column]
-        bottom.set_xlabel("training epochs spent")
-        bottom.tick_params(labelbottom=True)
-        bottom.xaxis.get_major_locator().set_params(integer=True)
-    for ax in axes[:, 0]:
-        ax.set_ylabel(f"best {score}")
-    if title is None:
-        ends = {name: curve[1][-1] for name, curve in means.items()}
-        best = sign * min(sign * end for end in ends.values())
-        first = [name for name, end in ends.items() if f"{end:.3f}" == f"{best:.3f}"]
-        seeds = max(len(values) for _grid, values in found.values())
-        title = (
-            f"{' and '.join(first)} end{'s' if len(first) == 1 else ''} with the best mean, "
-            f"{best:.3f} (band: lowest to highest of {seeds} seed{'s' if seeds > 1 else ''})"
-        )
-    made.suptitle(title, x=0.01, ha="left", fontsize=13)
+    for ax, key, (name, band) in zip(axes.flat, 3 * CYCLE, bands.items(), strict=False):
+        for other in bands.values():
+            ax.step(other.index, other["mean"], where="post", color="#C8C8C8", linewidth=1)
+        low, mean, high = band["min"], band["mean"], band["max"]
+        ax.step(band.index, mean, where="post", color=COLOURS[key])
+        ax.fill_between(band.index, low, high, step="post", color=COLOURS[key], alpha=0.25)
+        ax.set_title(f"{name}: {ends[name]}")
+        ax.tick_params(labelbottom=True)
+    late = pd.concat([band[len(band) // 2 :] for band in bands.values()]).to_numpy()
+    margin = 0.08 * np.ptp(late) or 0.1
+    axes[0, 0].set_ylim(late.min() - margin, late.max() + margin)
+    axes[0, 0].locator_params(axis="x", integer=True)
+    made.supxlabel("training epochs spent (line: mean, band: lowest to highest seed)")
+    made.supylabel(f"best {score}")
+    best = (min if direction == "min" else max)(ends.values(), key=float)
+    first = " and ".join(name for name, end in ends.items() if end == best)
+    made.suptitle(f"Best mean at the end: {first}, {best}", x=0.01, ha="left")
     return made
 
 
-def ranks(table, ax=None, *, title=None):
-    """Draw mean ranks over seeds with their intervals, the best at the top.
-
-    Args:
-        table: what ``evaluate.mean_ranks`` returns.
-        ax: axes to draw on; None makes a new figure.
-        title: the finding; None computes it (whether the best and the next overlap).
-
-    Returns:
-        The axes.
-    """
-    ax = _axes(ax, height=1.6 + 0.5 * len(table))
-    rows = np.arange(len(table))
-    ax.errorbar(
-        table["rank"],
-        rows,
-        xerr=[table["rank"] - table["low"], table["high"] - table["rank"]],
-        fmt="D",
-        color=COLOURS["blue"],
-        capsize=5,
-        markersize=8,
-    )
-    ax.set_yticks(rows, table["name"])
-    ax.invert_yaxis()
-    ax.set_xlim(0.7, len(table) + 0.3)
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    if title is None:
-        apart = list(table["name"][table["low"] > table["high"][0]])
-        worse = f"only {' and '.join(apart)} clearly behind" if apart else "no clear order"
-        title = f"{table['name'][0]} has the best mean rank; {worse}"
-    ax.set(xlabel="mean rank, 1 is best (bar: interval)", title=title)
-    return ax
-
-
-def coverage(designs, response, *, names=("important", "unimportant"), title=None):
-    """Draw which values of two hyperparameters each design tries, and what that shows of the score.
-
-    Args:
-        designs: dictionary from a name to an array of points, shape (trials, 2), in 0 to 1.
-        response: function from the values of the first hyperparameter to the score.
-        names: names of the two hyperparameters; only the first changes the score.
-        title: the finding; None computes it (how many different values each design tries).
-
-    Returns:
-        The figure: the points below, what they show of the score above, one column a design.
-    """
-    made, axes = figure(
-        2,
-        len(designs),
-        width=4.2 * len(designs),
-        height=5.6,
-        sharex=True,
-        sharey="row",
-        squeeze=False,
-        height_ratios=(1, 1.5),
-    )
-    line = np.linspace(0, 1, 201)
-    counts = []
-    for (top, bottom), (name, points), key in zip(axes.T, designs.items(), CYCLE, strict=False):
-        points = np.asarray(points, dtype=float)
-        tried = np.unique(points[:, 0].round(6))
-        counts.append(f"{name}: {len(tried)} of {len(points)}")
-        top.plot(line, response(line), color=COLOURS["black"], linewidth=1.5)
-        top.plot(tried, response(tried), "o", color=COLOURS[key], markersize=8)
-        top.set_title(f"{name}: {len(tried)} values of the {names[0]} one", fontsize=12)
-        bottom.vlines(tried, -0.05, 1.05, color=COLOURS[key], alpha=0.25, linewidth=1.2)
-        bottom.plot(*points.T, "o", color=COLOURS[key], markersize=8)
-        bottom.set(xlabel=names[0], ylim=(-0.05, 1.05), xlim=(-0.05, 1.05))
-    axes[0, 0].set_ylabel("score")
-    axes[1, 0].set_ylabel(names[1])
-    made.suptitle(
-        title or f"Different values of what matters: {', '.join(counts)}", x=0.01, ha="left"
-    )
-    return made
-
-
-def bracket(table, history, ax=None, *, number=None, metric="val_loss", title=None):
-    """Draw one bracket of a Hyperband search: who was trained on, and who was dropped.
+def bracket(table, history, ax=None, *, metric="val_loss"):
+    """Draw the sharpest bracket of a Hyperband search: who was trained on, and who was dropped.
 
     Args:
         table: what ``results.trials_table`` returns for a Hyperband search.
         history: what ``results.history_table`` returns for it, with the column of the metric.
         ax: axes to draw on; None makes a new figure.
-        number: which bracket; None takes the one with the most rounds.
         metric: name of the metric.
-        title: the finding; None computes it (how many start and how many are trained to the end).
 
     Returns:
         The axes; a line is one configuration, its colour says how many rounds it survived.
-
-    Raises:
-        ValueError: the table is not one of a Hyperband search.
     """
-    if "tuner/bracket" not in table:
-        raise ValueError("This is no Hyperband search: its table has no column tuner/bracket.")
-    number = int(table["tuner/bracket"].max()) if number is None else number
-    rows = table[(table["tuner/bracket"] == number) & (table["status"] == "COMPLETED")]
-    rounds = sorted(int(value) for value in rows["tuner/round"].unique())
-    parents = rows.set_index("trial").get("tuner/trial_id")
-    survived = {
-        trial: int(value) for trial, value in zip(rows["trial"], rows["tuner/round"], strict=True)
-    }
-    for trial in sorted(survived, key=survived.get, reverse=True):
-        parent = None if parents is None else parents.get(trial)
-        if isinstance(parent, str) and parent in survived:
-            survived[parent] = max(survived[parent], survived[trial])
-    ax = _axes(ax)
-    colours = [COLOURS["grey"], COLOURS["sky"], COLOURS["blue"], COLOURS["vermillion"]]
-    colours = [colours[0], *colours[-len(rounds) + 1 :]] if len(rounds) > 1 else colours[1:2]
-    ends = {}
-    for trial in rows.sort_values("tuner/round")["trial"]:
-        row = rows[rows["trial"] == trial].iloc[0]
-        values = history.loc[history["trial"] == trial, metric].to_numpy()
-        x = int(row["tuner/initial_epoch"]) + np.arange(1, len(values) + 1)
-        parent = None if parents is None else parents.get(trial)
-        if isinstance(parent, str) and parent in ends:
-            x, values = np.append(ends[parent][0], x), np.append(ends[parent][1], values)
-        ends[trial] = (x[-1], values[-1])
-        colour = colours[min(rounds.index(survived[trial]), len(colours) - 1)]
-        ax.plot(x, values, "o-", color=colour, markersize=4, linewidth=1.8)
-    counts = [int((rows["tuner/round"] == one).sum()) for one in rounds]
-    for one, count in zip(rounds, counts, strict=True):
-        start = int(rows.loc[rows["tuner/round"] == one, "tuner/initial_epoch"].iloc[0])
-        word = "start" if one == rounds[0] else "go on"
-        ax.axvline(start + 0.5, color=COLOURS["grey"], linewidth=1, linestyle="--")
-        ax.annotate(
-            f"{count} {word}",
-            (start + 0.5, 1),
-            (4, -4),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            va="top",
-        )
-    if title is None:
-        last = int(rows["tuner/epochs"].max())
-        title = f"{counts[0]} configurations start, {counts[-1]} get all {last} epochs"
-    ax.set(
-        xlabel="epochs of this configuration",
-        ylabel=metric.replace("val_loss", "validation loss"),
-        title=title,
-    )
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.08 * (high - low))  # room for the words at the top
-    return ax
+    import pandas as pd
 
-
-def proposal(x, mean, deviation, tried, chosen, ax=None, *, beta=2.6, truth=None, title=None):
-    """Draw a Gaussian process over one hyperparameter, and the trial it proposes next.
-
-    Args:
-        x: values of the hyperparameter, shape (n,).
-        mean, deviation: the process's mean and standard deviation of the score there, shape (n,).
-        tried: (values, scores) of the trials so far.
-        chosen: value of the proposed trial.
-        ax: axes to draw on; None makes a new figure.
-        beta: how many standard deviations the proposal rule subtracts (KerasTuner's beta).
-        truth: the true scores, shape (n,), where they are known.
-        title: the finding; None computes it.
-
-    Returns:
-        The axes: a lower score is better.
-    """
-    ax = _axes(ax)
-    x, mean, deviation = (np.asarray(values, dtype=float) for values in (x, mean, deviation))
-    bound = mean - beta * deviation
-    ax.fill_between(x, bound, mean + beta * deviation, color=COLOURS["sky"], alpha=0.3, linewidth=0)
-    if truth is not None:
-        ax.plot(x, truth, "--", color=COLOURS["grey"], linewidth=1.5, label="the truth")
-    ax.plot(x, mean, color=COLOURS["blue"], label="what the process expects")
-    ax.plot(x, bound, color=COLOURS["orange"], label=f"expected - {beta:g} deviations")
-    ax.plot(*tried, "o", color=COLOURS["black"], markersize=8, label="trials so far", zorder=3)
-    ax.plot(
-        chosen,
-        np.interp(chosen, x, bound),
-        "*",
-        color=COLOURS["vermillion"],
-        markersize=18,
-        label="next trial",
-        zorder=4,
-    )
-    ax.set(
-        xlabel="hyperparameter",
-        ylabel="score",
-        title=title or f"The next trial is where the lower bound is lowest: {chosen:.2f}",
-    )
-    ax.legend(loc="best")
-    return ax
-
-
-def pareto(
-    table, ax=None, *, cost="parameters", direction="min", score="validation loss", title=None
-):
-    """Draw the score against the cost, with the trials that no other beats in both joined by steps.
-
-    The trials' ids are written beside them; of more than twenty trials, those on the front only.
-
-    Args:
-        table: what ``insight.pareto`` returns.
-        ax: axes to draw on; None makes a new figure.
-        cost: the column with the cost, drawn on a logarithmic axis.
-        direction: "min" when a lower score is better, else "max".
-        score: what the score is.
-        title: the finding; None computes it (the front's size, its cheapest against its best).
-
-    Returns:
-        The axes.
-    """
-    from matplotlib import ticker
-
-    ax = _axes(ax)
-    front, others = table[table["pareto"]], table[~table["pareto"]]
-    ax.plot(others[cost], others["score"], "o", color=COLOURS["grey"], label="beaten by another")
-    ax.step(front[cost], front["score"], where="post", color=COLOURS["vermillion"], linewidth=1.5)
-    ax.plot(
-        front[cost],
-        front["score"],
-        "D",
-        color=COLOURS["vermillion"],
-        markersize=9,
-        label="beaten by none (Pareto front)",
-    )
-    for _, row in (table if len(table) <= 20 else front).iterrows():
-        ax.annotate(row["trial"], (row[cost], row["score"]), (7, 5), textcoords="offset points")
-    if title is None:
-        cheapest, best = front.iloc[0], front.iloc[-1]
-        title = f"{len(front)} of {len(table)} trials are beaten by none in both"
-        if len(front) > 1:
-            times = best[cost] / cheapest[cost]
-            gap = abs(best["score"] - cheapest["score"])
-            title += f":\nfrom the cheapest to the best, {times:.1f} x the {cost} and {gap:.3f} in"
-            title += f" {score}"
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter("{x:,.9g}")
-    ax.xaxis.set_minor_formatter(ticker.NullFormatter())
-    ax.margins(0.1)
-    ax.set(xlabel=f"{cost} (logarithmic)", ylabel=score, title=title)
-    ax.legend(loc="best")
+    rows = table[table["tuner/bracket"] == table["tuner/bracket"].max()]
+    rounds = rows[rows["status"] == "COMPLETED"].groupby(["tuner/round", "tuner/epochs"])
+    ax, paths = _axes(ax), {}
+    for ((_, epochs), part), key in zip(rounds, ("grey", *CYCLE), strict=False):
+        ax.plot([], [], color=COLOURS[key], label=f"{len(part)} reach epoch {int(epochs)}")
+        for row in part.to_dict("records"):
+            values = history.loc[history["trial"] == row["trial"], metric].to_numpy()
+            epoch = np.arange(1, len(values) + 1) + row["tuner/initial_epoch"]
+            path = [paths.get(row.get("tuner/trial_id")), pd.Series(values, epoch)]
+            paths[row["trial"]] = pd.concat(path)
+            ax.plot(paths[row["trial"]], "o-", color=COLOURS[key], markersize=4)
+    sizes = rounds.size()
+    title = f"{sizes.iloc[0]} configurations start, {sizes.iloc[-1]} get all {int(epochs)} epochs"
+    score = _literal(metric.replace("val_", "validation "))
+    ax.set(xlabel="epochs of this configuration", ylabel=score, title=title)
+    ax.locator_params(axis="x", integer=True)
+    ax.legend()
     return ax

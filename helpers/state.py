@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import socket
 import tempfile
 
@@ -700,3 +701,20 @@ def make_careful(oracle):
     oracle.unsaved = set()
     oracle.repair = None
     return oracle
+
+
+def reason(message):
+    """Why a trial failed, in one line: the last one of its message, which is a traceback."""
+    lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
+    line = lines[-1] if lines else "Its score is not a number (NaN)."
+    return re.sub(r"^(\w+\.)+(?=\w+:)", "", line)[:300]  # an exception's name without its module
+
+
+def free_name(path):
+    """``path``, or where that exists the first free of best-2.keras, best-3.keras, and so on."""
+    path = free = pathlib.Path(path)
+    number = 1
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
