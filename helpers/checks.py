@@ -124,6 +124,12 @@ def problem(name, value, rule, kind=None):
     return f"{name} must be {describe(name, rule, kind)}, but is {found}{hint}."
 
 
+def nearest(word, words):
+    """ " Did you mean 'x'?" with the nearest of some words, or "" when none is near."""
+    near = difflib.get_close_matches(str(word), words, n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
 def unknown(name, known):
     """Say in one sentence that there is no parameter ``name``, with the nearest known one."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
