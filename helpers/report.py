@@ -16,7 +16,7 @@ import pathlib
 import string
 import sys
 
-from helpers import results, state
+from helpers import rerun, results, state
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HIDDEN = {"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": ["remove_cell"]}}
@@ -26,7 +26,7 @@ def project(path):
     """The project directory at a path, absolute; a folder of searches is asked which one."""
     path = pathlib.Path(path).absolute()
     inside = sorted({trial.parent.name for trial in path.glob("*/trial_*")})
-    if inside and not results.holds_trials(path):
+    if inside and not any(path.glob("trial_*")):
         raise ValueError(f"{path} holds {', '.join(inside)}: give one, as {path / inside[0]}.")
     return results.project_directory(path)
 
@@ -40,15 +40,13 @@ def page(folder, title=None, beside=(), direction=None):
         beside: project directories of other searches, absolute.
         direction: "min" or "max", where the search does not record it.
     """
-    import papermill
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
     given = {"project": str(folder), "beside": [*map(str, beside)], "direction": direction or ""}
     source, quiet = ROOT / "notebooks" / "report.ipynb", ["--IPKernelApp.log_level=ERROR"]
-    run = {"progress_bar": False, "cwd": ROOT, "extra_arguments": quiet}
-    notebook = papermill.execute_notebook(source, None, given, **run)
-    shown = {"exclude_input": True, "exclude_output_prompt": True, "exclude_anchor_links": True}
+    notebook = rerun.execute(source, None, given, cwd=ROOT, extra_arguments=quiet)
+    shown = {"exclude_input": True, "exclude_output_prompt": True, "anchor_link_text": ""}
     exporter = HTMLExporter(Config(HIDDEN), template_name="basic", **shown)
     body, _resources = exporter.from_notebook_node(notebook)
     frame = (ROOT / "helpers" / "files" / "report.html").read_text(encoding="utf-8")
@@ -81,7 +79,7 @@ def main(arguments=None):
         texts = [page(folder, options.title, beside, options.direction)]
         texts += [results.trials_table(folder).convert_dtypes().to_csv(index=False)]
         for file, text in zip(files, texts, strict=False):
-            state.write_text(file, text, mode=0o644)
+            state.write_text(file, text)
     except (OSError, ValueError) as error:
         print(f"helpers.report: {error}", file=sys.stderr)
         return 2
