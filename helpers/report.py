@@ -18,17 +18,9 @@ import sys
 
 from helpers import rerun, results, state
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+FRAME = pathlib.Path(__file__).parent / "files" / "report.html"
+NOTEBOOK = rerun.NOTEBOOKS / "report.ipynb"
 HIDDEN = {"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": ["remove_cell"]}}
-
-
-def project(path):
-    """The project directory at a path, absolute; a folder of searches is asked which one."""
-    path = pathlib.Path(path).absolute()
-    inside = sorted({trial.parent.name for trial in path.glob("*/trial_*")})
-    if inside and not any(path.glob("trial_*")):
-        raise ValueError(f"{path} holds {', '.join(inside)}: give one, as {path / inside[0]}.")
-    return results.project_directory(path)
 
 
 def page(folder, title=None, beside=(), direction=None):
@@ -44,21 +36,19 @@ def page(folder, title=None, beside=(), direction=None):
     from traitlets.config import Config
 
     given = {"project": str(folder), "beside": [*map(str, beside)], "direction": direction or ""}
-    source, quiet = ROOT / "notebooks" / "report.ipynb", ["--IPKernelApp.log_level=ERROR"]
-    notebook = rerun.execute(source, None, given, cwd=ROOT, extra_arguments=quiet)
+    quiet = ["--IPKernelApp.log_level=ERROR"]  # it warns of a kernel that listens on loopback
+    notebook = rerun.execute(NOTEBOOK, None, given, extra_arguments=quiet)
     shown = {"exclude_input": True, "exclude_output_prompt": True, "anchor_link_text": ""}
     exporter = HTMLExporter(Config(HIDDEN), template_name="basic", **shown)
     body, _resources = exporter.from_notebook_node(notebook)
-    frame = (ROOT / "helpers" / "files" / "report.html").read_text(encoding="utf-8")
     title = html.escape(title or f"Report on the search {folder.name}")
-    today = f"{datetime.date.today():%d %B %Y}"
-    return string.Template(frame).substitute(title=title, date=today, body=body)
+    filled = {"title": title, "date": f"{datetime.date.today():%d %B %Y}", "body": body}
+    return string.Template(FRAME.read_text(encoding="utf-8")).substitute(filled)
 
 
 def main(arguments=None):
     """Run the command; returns the exit code: 0, or 2 when something is wrong with the call."""
-    form = {"formatter_class": argparse.RawDescriptionHelpFormatter, "description": __doc__}
-    parser = argparse.ArgumentParser("python -m helpers.report", **form)
+    parser = argparse.ArgumentParser("python -m helpers.report", description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("directory", metavar="DIR", help="the project directory, directory/project_name")
     add("-o", "--output", metavar="FILE", help="the page; default PROJECT-report.html beside DIR")
@@ -69,17 +59,18 @@ def main(arguments=None):
     add("--overwrite", action="store_true", help="replace files that are there")
     options = parser.parse_args(arguments)
     try:
-        folder, *beside = map(project, [options.directory, *options.beside])
+        paths = [pathlib.Path(one).absolute() for one in (options.directory, *options.beside)]
+        folder, *beside = map(results.project_directory, paths)
         results.objective(folder, options.direction)
         files = [pathlib.Path(options.output or f"{folder}-report.html")]
         files += [pathlib.Path(options.csv)] if options.csv else []
         for file in files:
             if file.exists() and not options.overwrite:
                 raise FileExistsError(f"{file} exists: choose another name, or add --overwrite.")
-        texts = [page(folder, options.title, beside, options.direction)]
-        texts += [results.trials_table(folder).convert_dtypes().to_csv(index=False)]
-        for file, text in zip(files, texts, strict=False):
-            state.write_text(file, text)
+        state.write_text(files[0], page(folder, options.title, beside, options.direction))
+        if options.csv:
+            table = results.trials_table(folder).convert_dtypes()
+            state.write_text(files[1], table.to_csv(index=False))
     except (OSError, ValueError) as error:
         print(f"helpers.report: {error}", file=sys.stderr)
         return 2

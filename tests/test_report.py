@@ -6,7 +6,6 @@ The cells run in this process; the command, which starts a kernel, runs twice.
 import html.parser
 import json
 import math
-import pathlib
 import re
 
 import IPython.display
@@ -16,7 +15,7 @@ import pytest
 
 from helpers import checks, insight, plots, report, results
 
-NOTEBOOK = pathlib.Path(report.ROOT, "notebooks", "report.ipynb")
+CELLS = nbformat.read(report.NOTEBOOK, 4).cells
 HOSTILE = "<b>a & \"b\" 'c' $x$</b>"
 UNITS = {"min_value": 8, "max_value": 64, "step": 8, "sampling": "linear"}
 
@@ -49,7 +48,7 @@ class Reader(html.parser.HTMLParser):
 @pytest.fixture
 def shown(monkeypatch):
     """A function that runs the notebook's cells on a project and reads what they display."""
-    code = [cell for cell in nbformat.read(NOTEBOOK, 4).cells if cell.cell_type == "code"]
+    code = [cell for cell in CELLS if cell.cell_type == "code"]
 
     def run(folder, beside=(), direction=""):
         made = []
@@ -318,7 +317,7 @@ def test_nothing_is_overwritten_unless_it_is_allowed(tmp_path, capsys, monkeypat
     [
         (["nowhere"], "nowhere"),
         (["all/a/trial_00"], "trial_00"),
-        (["all"], "all/a"),
+        (["all"], "all"),
         (["all/a", "--beside", "nowhere"], "nowhere"),
         (["all/a", "--direction", "up"], "'up'"),
         (["all/a", "--direction", "max"], "'max'"),
