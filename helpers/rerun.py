@@ -22,6 +22,8 @@ import time
 import nbformat
 import papermill
 import yaml
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import DeadKernelError
 
 from helpers import checks, state
@@ -118,16 +120,26 @@ def prepare(resolved, wanted=None):
     return output
 
 
+class ThisPython(AsyncKernelManager):
+    """Kernels are this Python, whatever kernels the user has; their stderr goes to kernel.log."""
+
+    async def start_kernel(self, **options):
+        """Start the kernel."""
+        self.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
+        with open(os.path.join(os.environ["COURSE_OUTPUT"], "kernel.log"), "a") as log:
+            return await self._async_start_kernel(stderr=log, **options)
+
+
 def execute(path, target=None, values=None, **options):
-    """papermill's execute_notebook in a kernel of this Python, whatever kernels the user has.
+    """papermill's execute_notebook in a kernel of this Python; COURSE_OUTPUT must be set.
 
     ipykernel stores what C++ code and child processes write, such as TensorFlow's log, but not
     under pytest and so not under nbval. The variable by which it knows is set here too, so that
     every way to run a notebook stores the same.
     """
-    kernels = os.path.join(sys.prefix, "share", "jupyter")
-    os.environ.update(JUPYTER_PATH=kernels, PYTEST_CURRENT_TEST="helpers.rerun")
-    options |= {"kernel_name": "python3", "coalesce_streams": True, "start_timeout": 120}
+    os.environ["PYTEST_CURRENT_TEST"] = "helpers.rerun"
+    options |= {"kernel_name": "python3", "kernel_manager_class": ThisPython}
+    options |= {"start_timeout": 120, "coalesce_streams": True}
     options["progress_bar"] = sys.stderr.isatty()
     return papermill.execute_notebook(path, target, values, **options)
 
@@ -168,22 +180,16 @@ def run(output):
         print(f"{target.stem}: done in {notebook.metadata.papermill.duration:.0f} s", flush=True)
 
 
-def parser():
-    """The command line's parser."""
+def main(arguments=None):
+    """Run the command; returns or exits with 0, 1 (a cell failed), 2 (a mistake), 130 (stopped)."""
     command = argparse.ArgumentParser("python -m helpers.rerun", description=__doc__.split("\n")[0])
     add = command.add_argument
-    add("notebooks", nargs="*", help="a number, a name or a path; none = all, in order")
+    add("notebooks", nargs="*", help="a number or a name; none = all, in order")
     add("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="repeatable")
     add("--budget", metavar="FILE", help="YAML file with parameters, like full.yml")
     add("--output", metavar="FOLDER", help="new folder for the results; default runs/<time>")
     add("--resume", metavar="FOLDER", help="go on with a stopped run, as it was asked for")
     add("--list", action="store_true", help="show the notebooks' parameters and what is allowed")
-    return command
-
-
-def main(arguments=None):
-    """Run the command; returns or exits with 0, 1 (a cell failed), 2 (a mistake), 130 (stopped)."""
-    command = parser()
     options = command.parse_intermixed_args(arguments)
     try:
         if options.list:
