@@ -385,11 +385,11 @@ def small_search(
     settings |= {"batch": batch_size, "seed": seed, "data": images.digest}
     project_name = project_name or search.named("random_search", **settings)
     build = models.hypermodel(images.image_shape, images.num_classes)
-    budget = {"max_trials": max_trials, "executions_per_trial": executions_per_trial}
+    budget = {"max_trials": max_trials, "executions_per_trial": executions_per_trial, "seed": seed}
     place = {"directory": str(search.log_dir(directory)), "project_name": project_name}
     with short_paths():
         tuner = search.careful(kt.RandomSearch)(
-            build, objective="val_loss", seed=seed, overwrite=overwrite, **budget, **place
+            build, objective=kt.Objective("val_loss", "min"), overwrite=overwrite, **budget, **place
         )
     stopper = keras.callbacks.EarlyStopping(monitor="val_loss", patience=3)
     fit = {"validation_data": (images.x_val, images.y_val), "callbacks": [stopper], "verbose": 0}
