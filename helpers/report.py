@@ -36,8 +36,7 @@ def page(folder, title=None, beside=(), direction=None):
     from traitlets.config import Config
 
     given = {"project": str(folder), "beside": [*map(str, beside)], "direction": direction or ""}
-    quiet = ["--IPKernelApp.log_level=ERROR"]  # it warns of a kernel that listens on loopback
-    notebook = rerun.execute(NOTEBOOK, None, given, extra_arguments=quiet)
+    notebook = rerun.execute(NOTEBOOK, values=given)
     shown = {"exclude_input": True, "exclude_output_prompt": True, "anchor_link_text": ""}
     exporter = HTMLExporter(Config(HIDDEN), template_name="basic", **shown)
     body, _resources = exporter.from_notebook_node(notebook)

@@ -121,17 +121,18 @@ def prepare(resolved, wanted=None):
 
 
 class ThisPython(AsyncKernelManager):
-    """Kernels are this Python, whatever kernels the user has; their stderr goes to kernel.log."""
+    """Kernels are this Python, whatever kernels the user has; their stderr goes to a log."""
 
     async def start_kernel(self, **options):
         """Start the kernel."""
         self.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
-        with open(os.path.join(os.environ["COURSE_OUTPUT"], "kernel.log"), "a") as log:
+        folder = os.environ.get("COURSE_OUTPUT")
+        with open(os.path.join(folder, "kernel.log") if folder else os.devnull, "a") as log:
             return await self._async_start_kernel(stderr=log, **options)
 
 
 def execute(path, target=None, values=None, **options):
-    """papermill's execute_notebook in a kernel of this Python; COURSE_OUTPUT must be set.
+    """papermill's execute_notebook in a kernel of this Python; kernel.log goes to COURSE_OUTPUT.
 
     ipykernel stores what C++ code and child processes write, such as TensorFlow's log, but not
     under pytest and so not under nbval. The variable by which it knows is set here too, so that
@@ -157,7 +158,7 @@ def write_page(path, notebook, **options):
     title = {"metadata": {"name": path.stem}}
     page, _ = HTMLExporter(embed_images=True, **options).from_notebook_node(notebook, title)
     page = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
-    state.write_text(path, re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', page), mode=0o644)
+    state.write_text(path, re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', page))
 
 
 def run(output):

@@ -32,7 +32,7 @@ TIME = re.compile(
     r"\d ?(?:s|ms|us|µs|sec|secs|seconds|min|minutes)\b|\d(?:s|ms|us)/\w+"
     r"|\b20\d\d-\d\d-\d\d\b|\b\d?\d:\d\d:\d\d\b|\b0x[0-9a-f]{6,}\b"
 )
-KNOWN_TAGS = {"parameters", "nbval-ignore-output"}
+KNOWN_TAGS = {"parameters", "nbval-ignore-output", "remove_cell"}
 QUIET = ("fit", "search", "evaluate", "predict")
 
 

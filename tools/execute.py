@@ -41,7 +41,7 @@ def write_notebook(path, notebook, folder=None):
     text = nbformat.writes(notebook).rstrip("\n") + "\n"
     if folder:
         text = text.replace(json.dumps(str(folder))[1:-1], STAND_IN)
-    state.write_text(path, text, mode=0o644)
+    state.write_text(path, text)
 
 
 def stderr(notebook):
