@@ -324,7 +324,7 @@ class CarefulMixin:
             kwargs["verbose"] = self._fit_verbose
         elif not self._own_training():
             kwargs["verbose"] = 0
-        start, cpu = time.perf_counter(), time.process_time()
+        started, start, cpu = time.time(), time.perf_counter(), time.process_time()
         try:
             preflight.check_room(self.project_dir, self._largest)
             self._restore_weights(trial, *args, **kwargs)
@@ -335,6 +335,8 @@ class CarefulMixin:
                 "seconds": round(seconds, 3),
                 "cpu_seconds": round(time.process_time() - cpu, 3),
                 "proposal_seconds": round(self._proposal, 3),
+                "worker": os.environ.get("KERASTUNER_TUNER_ID", "serial"),
+                "started": round(started, 3),
             }
             write_json(pathlib.Path(self.get_trial_dir(trial.trial_id)) / HISTORY, history)
         except Exception as error:
