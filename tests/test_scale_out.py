@@ -96,7 +96,7 @@ def wait_until(ready):
 
 @pytest.mark.parametrize("options", [{"workers": 0}, {"parameters": {"overwrite": True}}])
 def test_a_wrong_call_is_refused_and_changes_nothing(script, tmp_path, options):
-    with pytest.raises(scale_out.ScaleOutError, match=next(iter(options))[:7]):
+    with pytest.raises(scale_out.ScaleOutError, match="workers|overwrite"):
         scale_out.run(script(), directory=tmp_path / "log", **options)
     assert not (tmp_path / "log").exists()
 

@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--directory")
     parser.add_argument("--project-name")
     parser.add_argument("--max-trials", type=int, default=6)
-    parser.add_argument("--seconds", type=float, default=0.05)
+    parser.add_argument("--seconds", type=float, default=os.environ.get("FORMULA_SECONDS", 0.05))
     parser.add_argument("--fail", default="", help="trials that raise an error")
     options = parser.parse_args()
     role, tuner = search(**vars(options))
