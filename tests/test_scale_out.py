@@ -55,7 +55,7 @@ def test_a_wrong_call_and_a_job_that_overwrites_change_nothing(tmp_path, capsys,
 def test_a_missing_job_and_a_second_launcher_are_refused(job, launched, tmp_path):
     with pytest.raises(FileNotFoundError):
         scale_out.run(tmp_path / "nothing.py", directory=tmp_path)
-    with state.lock(tmp_path / "p_scale_out", "first"), pytest.raises(state.ProjectInUse):
+    with state.lock(tmp_path / "p_scale_out"), pytest.raises(state.ProjectInUse):
         scale_out.run(job, directory=tmp_path, project_name="p")
     assert not launched
 
