@@ -27,7 +27,7 @@ from helpers import search, state
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 RESTARTS = 3  # how often the chief and each worker is started again under its id
 PAUSE = 3  # seconds before the first restart; a worker ends faster when it is told to
-# KerasTuner's words when max_consecutive_failed_trials is reached; its chief hangs after it.
+# KerasTuner's words after max_consecutive_failed_trials; its chief hangs then (keras-tuner #915).
 TOO_MANY_FAILURES = "Number of consecutive failures exceeded the limit"
 # How a launch ended: an Exit, one sentence, the number of processes that died, KerasTuner's project
 # directory, and the folder beside it with one log a process and the executed notebooks.
@@ -72,7 +72,7 @@ def prepare(threads=0):
 
 
 def _notice_the_end():
-    """Let KerasTuner's chief see the end when it comes: it looks every 20 seconds only."""
+    """Let KerasTuner's chief see the end: it looks every 20 seconds only (keras-tuner #645)."""
     from keras_tuner.src.distribute import oracle_chief
 
     def wait_for_end(oracle, has_ended=oracle_chief.exit_chief):
@@ -212,7 +212,8 @@ def _open_to(project, tuner):
     """Let a process with this tuner id go on with the project.
 
     KerasTuner reloads a project only where ``<tuner id>.json`` exists, and silently starts again
-    from nothing where it does not: a serial search looks for tuner0.json, a chief for chief.json.
+    from nothing where it does not: a serial search looks for tuner0.json, a chief for chief.json
+    (keras-tuner #976).
     """
     if (project / "oracle.json").exists() and not (project / f"{tuner}.json").exists():
         state.write_json(project / f"{tuner}.json", {})
