@@ -11,7 +11,6 @@ import ast
 import collections
 import contextlib
 import enum
-import inspect
 import json
 import os
 import pathlib
@@ -28,7 +27,7 @@ from helpers import search, state
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 RESTARTS = 3  # how often the chief and each worker is started again under its id
 PAUSE = 3  # seconds before the first restart; a worker ends faster when it is told to
-# KerasTuner's words when max_consecutive_failed_trials is reached; its chief hangs after it.
+# KerasTuner's words after max_consecutive_failed_trials; its chief hangs then (keras-tuner #915).
 TOO_MANY_FAILURES = "Number of consecutive failures exceeded the limit"
 # How a launch ended: an Exit, one sentence, the number of processes that died, KerasTuner's project
 # directory, and the folder beside it with one log a process and the executed notebooks.
@@ -48,9 +47,6 @@ class Exit(enum.IntEnum):
 
 class ScaleOutError(ValueError):
     """A launch that was refused; nothing was started."""
-
-
-# ---------------------------------------------------------------- inside the job
 
 
 def prepare(threads=0):
@@ -76,7 +72,7 @@ def prepare(threads=0):
 
 
 def _notice_the_end():
-    """Let KerasTuner's chief see the end when it comes: it looks every 20 seconds only."""
+    """Let KerasTuner's chief see the end: it looks every 20 seconds only (keras-tuner #645)."""
     from keras_tuner.src.distribute import oracle_chief
 
     def wait_for_end(oracle, has_ended=oracle_chief.exit_chief):
@@ -104,15 +100,12 @@ def _become():
         os.execv(command[0], command)
 
 
-# ---------------------------------------------------------------- processes
-
-
 class Member:
     """The chief or a worker: one process at a time, started again under the same id."""
 
     def __init__(self, name, command, env, logs):
         self.name, self.log = name, logs / f"{name}.log"
-        self.env = env | {"KERASTUNER_TUNER_ID": name}
+        self.env = env | {"KERASTUNER_TUNER_ID": name, "KERASTUNER_ORACLE_IP": "127.0.0.1"}
         become = [sys.executable, "-c", "from helpers.scale_out import _become; _become()"]
         self.command = [*become, str(os.getpid()), *command] if os.name == "posix" else command
         self.state = "waiting"  # then "running", "done", "gave up", or "stopped" by failures
@@ -148,8 +141,8 @@ class Member:
 
     def last_error(self):
         """The last line of the log that names an error and does not only pass one on."""
-        lines = re.findall(r"^\s*([\w.]*(?:Error|Exception): .+)$", self.output(), re.M)
-        lines = [line for line in lines if not re.search("RpcError|PapermillExecution", line)]
+        error = r"^\s*((?!.*(?:RpcError|PapermillExecution))[\w.]*(?:Error|Exception): .+)$"
+        lines = re.findall(error, self.output(), re.M)
         return lines[-1].strip() if lines else f"see {self.log.name}"
 
     def kill(self):
@@ -159,9 +152,6 @@ class Member:
             for process in [self.process, *self.process.children(recursive=True)]:
                 process.kill()
         self.process.wait()
-
-
-# ---------------------------------------------------------------- the loop and its verdict
 
 
 def _loop(members, project, timeout, rehearse):
@@ -179,9 +169,8 @@ def _loop(members, project, timeout, rehearse):
             busy[0].kill()
             rehearse = False
         if (ended := len(set(oracle.get("end_order", [])))) != said:
-            alive = sum(worker.state == "running" for worker in workers)
+            said, alive = ended, sum(worker.state == "running" for worker in workers)
             print(f"{ended} trials ended{_best(project)}, {alive} workers alive", flush=True)
-            said = ended
         if chief.state == "done":  # workers that were told to stop end by themselves
             psutil.wait_procs([w.process for w in workers if w.state == "running"], timeout=10)
             return _verdict(project, workers)
@@ -219,14 +208,12 @@ def _verdict(project, workers):
     return Exit.COMPLETE, f"all {len(trials)} trials completed"
 
 
-# ---------------------------------------------------------------- the launch
-
-
 def _open_to(project, tuner):
     """Let a process with this tuner id go on with the project.
 
     KerasTuner reloads a project only where ``<tuner id>.json`` exists, and silently starts again
-    from nothing where it does not: a serial search looks for tuner0.json, a chief for chief.json.
+    from nothing where it does not: a serial search looks for tuner0.json, a chief for chief.json
+    (keras-tuner #976).
     """
     if (project / "oracle.json").exists() and not (project / f"{tuner}.json").exists():
         state.write_json(project / f"{tuner}.json", {})
@@ -235,11 +222,11 @@ def _open_to(project, tuner):
 def _command(job, parameters, logs, name):
     """The command that runs a notebook by papermill, or a script with --name value arguments."""
     if job.suffix == ".ipynb":
-        command = [sys.executable, "-m", "papermill", str(job), str(logs / f"{name}.ipynb")]
-        command += ["--cwd", str(job.parent), "--no-progress-bar", "--log-output"]
-        return [*command, "--parameters_yaml", json.dumps(parameters)]
+        command = [sys.executable, "-u", "-m", "papermill", str(job), str(logs / f"{name}.ipynb")]
+        command += ["--parameters_yaml", json.dumps(parameters), "--cwd", str(job.parent)]
+        return [*command, "--no-progress-bar", "--log-output"]
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in parameters.items()]
-    return [sys.executable, str(job), *arguments]
+    return [sys.executable, "-u", str(job), *arguments]
 
 
 def run(
@@ -256,8 +243,8 @@ def run(
 ):
     """Run one search as a chief and workers, each a process with the same job, and wait for it.
 
-    KerasTuner's protocol has no authentication and no encryption: the chief listens on loopback
-    only, where every user of this machine can reach it.
+    KerasTuner's protocol has no authentication: the chief listens on loopback only, where every
+    user of this machine can reach it.
 
     Args:
         job: notebook (.ipynb) with the parameters directory and project_name, or script (.py)
@@ -280,8 +267,7 @@ def run(
     job = pathlib.Path(job).resolve()
     project = search.log_dir(directory).resolve() / project_name
     logs = project.with_name(f"{project_name}_scale_out")
-    places = {"directory": str(project.parent), "project_name": project_name}
-    parameters = places | (parameters or {})
+    parameters = dict(parameters or {}, directory=str(project.parent), project_name=project_name)
     if workers < 1:
         raise ScaleOutError(f"workers={workers}: give 1 or more.")
     overwrites = re.search(r"(?<!`)\boverwrite(: bool)?\s*=\s*True", job.read_text())
@@ -289,7 +275,6 @@ def run(
         raise ScaleOutError(f"{job.name} sets overwrite=True: give --fresh instead.")
     with socket.create_server(("127.0.0.1", 0)) as server:  # a port that nobody uses
         env = os.environ | {"KERASTUNER_ORACLE_PORT": str(server.getsockname()[1])}
-    env |= {"KERASTUNER_ORACLE_IP": "127.0.0.1", "PYTHONUNBUFFERED": "1"}
     env |= dict.fromkeys(THREAD_VARIABLES, str(threads or max(1, os.cpu_count() // workers)))
     names = ["chief", *(f"worker{number}" for number in range(workers))]
     members = [Member(name, _command(job, parameters, logs, name), env, logs) for name in names]
@@ -310,9 +295,6 @@ def run(
     return Outcome(code, reason, sum(m.deaths for m in members), project, logs)
 
 
-# ---------------------------------------------------------------- the command line
-
-
 def _value(text):
     """A command-line value as a number, True, False, None, a list or a string."""
     with contextlib.suppress(ValueError, SyntaxError):
@@ -324,15 +306,15 @@ def _value(text):
 def main(arguments=None):
     """Run the command line, which has the arguments and defaults of ``run``; its exit code."""
     parser = argparse.ArgumentParser(
-        description=inspect.getdoc(run),
+        description=run.__doc__.partition("    Returns:")[0],
         epilog="exit codes: " + ", ".join(f"{int(code)} {code.name}" for code in Exit),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("job")
-    parser.add_argument("-p", dest="parameters", nargs=2, type=_value, action="append")
+    parser.add_argument("-p", "--parameters", nargs=2, type=_value, action="append")
     for name, default in run.__kwdefaults__.items():
         kind = {"action": "store_true"} if default is False else {"type": type(default)}
-        if name != "parameters":
+        if default is not None:
             parser.add_argument(f"--{name.replace('_', '-')}", default=default, **kind)
     options = vars(parser.parse_args(arguments))
     options["parameters"] = dict(options["parameters"] or [])
@@ -340,11 +322,9 @@ def main(arguments=None):
     try:
         outcome = run(**options)
     except (ScaleOutError, state.ProjectInUse, FileNotFoundError) as error:
-        print(f"scale_out: {error}", file=sys.stderr)
-        return int(Exit.WRONG_CALL)
+        parser.exit(Exit.WRONG_CALL, f"scale_out: {error}\n")
     except KeyboardInterrupt:
-        print("scale_out: interrupted; all processes have been ended", file=sys.stderr)
-        return int(Exit.INTERRUPTED)
+        parser.exit(Exit.INTERRUPTED, "scale_out: interrupted; all processes have been ended\n")
     print(f"{outcome.reason} (exit code {int(outcome.code)})\nLogs: {outcome.logs}")
     return int(outcome.code)
 

@@ -1,130 +1,63 @@
-"""The launcher's parts that need no KerasTuner: refusals, options, verdicts, processes' ends."""
+"""The launcher's parts that start nothing: refusals, options, roles, verdicts."""
 
-import contextlib
 import importlib.util
 import json
 import os
 import pathlib
 import signal
-import subprocess
-import sys
-import time
 
-import jupyter_client
-import nbformat
-import psutil
 import pytest
 
 from helpers import scale_out, state
+from helpers.scale_out import Exit
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PATIENCE = 120  # seconds until a test gives up; nothing is asserted about time
-# A job that notes its role, threads and pid, then does what the test wants.
-JOB = """\
-import os, pathlib, signal, sys, time
-names = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "TF_NUM_INTRAOP_THREADS")
-with open({folder!r} + "/runs.txt", "a") as file:
-    file.write(" ".join([os.environ[name] for name in names] + [str(os.getpid())]) + "\\n")
-{then}
-"""
-SLEEP = "time.sleep(1000)"
-DIE = "if 'worker' in os.environ['KERASTUNER_TUNER_ID']: os.kill(os.getpid(), signal.SIGKILL)\n"
 
 
 @pytest.fixture
-def script(tmp_path):
-    """Write a job that ends, or does what is given, and return its path."""
-
-    def write(then=""):
-        path = tmp_path / "job.py"
-        path.write_text(JOB.format(folder=str(tmp_path), then=then))
-        return path
-
-    return write
+def job(tmp_path):
+    """A script that exists; nothing in these tests runs it."""
+    (tmp_path / "job.py").write_text("x = 1\n")
+    return tmp_path / "job.py"
 
 
 @pytest.fixture
-def notebook(tmp_path):
-    """A notebook that sleeps: each of its processes is papermill with a kernel."""
-    cells = [nbformat.v4.new_code_cell('directory = "log"\nproject_name = "p"')]
-    cells[0].metadata["tags"] = ["parameters"]
-    cells.append(nbformat.v4.new_code_cell(JOB.format(folder=str(tmp_path), then=SLEEP)))
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    book = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(book, tmp_path / "job.ipynb")
-    return tmp_path / "job.ipynb"
+def launched(monkeypatch):
+    """The chief and workers of a launch that starts no process."""
+    seen = []
+
+    def loop(members, *arguments):
+        seen[:] = members
+        return Exit.COMPLETE, ""
+
+    monkeypatch.setattr(scale_out, "_loop", loop)
+    return seen
 
 
-@pytest.fixture(autouse=True)
-def nothing_left(tmp_path, monkeypatch):
-    """Mark all that a test starts, and fail when any of it still runs."""
-    monkeypatch.setenv("SCALE_OUT_TEST", str(tmp_path))
-    yield
-    left = marked(tmp_path)
-    _, alive = psutil.wait_procs(left, timeout=15)
-    for process in alive:
-        process.kill()
-    assert not alive, f"processes left behind: {alive}"
-
-
-def marked(folder):
-    """Processes that were started for a test and still run."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("SCALE_OUT_TEST") == str(folder):
-                found.append(process)
-    return [process for process in found if process.pid != os.getpid()]
-
-
-def runs(folder):
-    """The lines that the jobs have written, split."""
-    path = folder / "runs.txt"
-    return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def wait_until(ready):
-    """Wait until ``ready()`` is true."""
-    limit = time.monotonic() + PATIENCE
-    while not ready():
-        assert time.monotonic() < limit, "waited too long"
-        time.sleep(0.05)
-
-
-# ---------------------------------------------------------------- refused
-
-
-@pytest.mark.parametrize("options", [{"workers": 0}, {"parameters": {"overwrite": True}}])
-def test_a_wrong_call_is_refused_and_changes_nothing(script, tmp_path, options):
-    with pytest.raises(scale_out.ScaleOutError, match="workers|overwrite"):
-        scale_out.run(script(), directory=tmp_path / "log", **options)
-    assert not (tmp_path / "log").exists()
-
-
-def test_a_job_that_is_not_there_is_a_wrong_call(tmp_path, capsys):
-    code = scale_out.main([str(tmp_path / "nothing.py"), "--directory", str(tmp_path / "log")])
-    assert code == scale_out.Exit.WRONG_CALL and "nothing.py" in capsys.readouterr().err
-    assert not (tmp_path / "log").exists()
-
-
-@pytest.mark.parametrize("code", ["overwrite=True", "overwrite: bool = True", "overwrite = True"])
+@pytest.mark.parametrize(
+    "given",
+    [["--workers", "0"], ["-p", "overwrite", "True"], ["overwrite=True"], ["overwrite = True"]]
+    + [["overwrite: bool = True  # empty the folder"]],
+)
 @pytest.mark.parametrize("kind", [".py", ".ipynb"])
-def test_a_job_that_overwrites_is_refused(tmp_path, code, kind):
+def test_a_wrong_call_and_a_job_that_overwrites_change_nothing(tmp_path, capsys, given, kind):
+    options, code = (given, "x = 1") if len(given) > 1 else ([], given[0])
     job = tmp_path / f"job{kind}"
-    cell = {"cell_type": "code", "source": ["x = 1\n", f"{code}\n"]}
-    job.write_text(json.dumps({"cells": [cell]}) if kind == ".ipynb" else f"x = 1\n{code}\n")
-    with pytest.raises(scale_out.ScaleOutError, match="overwrite"):
-        scale_out.run(job, directory=tmp_path)
+    cell = {"cell_type": "code", "source": ["x = 1\n", code]}
+    job.write_text(json.dumps({"cells": [cell]}) if kind == ".ipynb" else code)
+    with pytest.raises(SystemExit) as ended:
+        scale_out.main([str(job), "--directory", str(tmp_path / "log"), *options])
+    said = capsys.readouterr().err
+    assert ended.value.code == Exit.WRONG_CALL and ("workers" in said) == ("--workers" in given)
     assert [path.name for path in tmp_path.iterdir()] == [job.name]
 
 
-def test_a_second_launcher_on_the_same_project_is_refused(script, tmp_path):
-    with state.lock(tmp_path / "p_scale_out", "first"), pytest.raises(state.ProjectInUse):
-        scale_out.run(script(), directory=tmp_path, project_name="p")
-    assert not runs(tmp_path)
-
-
-# ---------------------------------------------------------------- options and roles
+def test_a_missing_job_and_a_second_launcher_are_refused(job, launched, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        scale_out.run(tmp_path / "nothing.py", directory=tmp_path)
+    with state.lock(tmp_path / "p_scale_out"), pytest.raises(state.ProjectInUse):
+        scale_out.run(job, directory=tmp_path, project_name="p")
+    assert not launched
 
 
 def test_the_command_line_has_the_arguments_and_defaults_of_run(monkeypatch):
@@ -132,16 +65,13 @@ def test_the_command_line_has_the_arguments_and_defaults_of_run(monkeypatch):
 
     def run(job, **options):
         seen.append(options)
-        return scale_out.Outcome(scale_out.Exit.COMPLETE, "", 0, None, None)
+        return scale_out.Outcome(Exit.COMPLETE, "", 0, None, None)
 
     run.__doc__, run.__kwdefaults__ = scale_out.run.__doc__, scale_out.run.__kwdefaults__
     monkeypatch.setattr(scale_out, "run", run)
-    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     given = ["--project-name", "q", "--timeout", "5", "--fresh", "-p", "lr", "1e-3", "-p", "x", "a"]
-    try:
-        assert scale_out.main(["job.py"]) == scale_out.main(["job.py", *given]) == 0
-    finally:
-        signal.signal(signal.SIGTERM, handler)
+    assert scale_out.main(["job.py"]) == scale_out.main(["job.py", *given]) == 0
     assert seen[0] == run.__kwdefaults__ | {"parameters": {}}
     changed = {"project_name": "q", "timeout": 5.0, "fresh": True}
     assert seen[1] == seen[0] | changed | {"parameters": {"lr": 0.001, "x": "a"}}
@@ -156,13 +86,15 @@ def test_command_line_values_become_what_they_look_like(text, value):
     assert scale_out._value(text) == value
 
 
-def test_every_process_gets_its_role_its_threads_and_loopback(script, tmp_path, capfd):
-    outcome = scale_out.run(script(), workers=3, threads=2, directory=tmp_path, project_name="p")
-    found = sorted(line[:3] for line in runs(tmp_path))
+def test_every_process_gets_its_role_its_threads_and_loopback(job, launched, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    scale_out.run(job, workers=3, directory=tmp_path, parameters={"learning_rate": 0.1})
     names = ["chief", "worker0", "worker1", "worker2"]
-    assert found == [[name, "127.0.0.1", "2"] for name in names]
-    assert outcome.code == scale_out.Exit.GAVE_UP, "no trial was run"
-    assert sorted(path.name for path in outcome.logs.iterdir()) == [f"{n}.log" for n in names]
+    assert [member.env["KERASTUNER_TUNER_ID"] for member in launched] == names
+    assert {member.env["TF_NUM_INTRAOP_THREADS"] for member in launched} == {"2"}
+    assert {member.env["KERASTUNER_ORACLE_IP"] for member in launched} == {"127.0.0.1"}
+    assert len({member.env["KERASTUNER_ORACLE_PORT"] for member in launched}) == 1
+    assert "--learning-rate=0.1" in launched[1].command
 
 
 def test_a_serial_process_takes_its_threads_from_prepare(monkeypatch):
@@ -174,14 +106,11 @@ def test_a_serial_process_takes_its_threads_from_prepare(monkeypatch):
     assert {os.environ[name] for name in scale_out.THREAD_VARIABLES} == {"1"}
 
 
-def test_what_is_replaced_in_kerastuners_chief_is_still_there():
+def test_what_the_launcher_knows_of_kerastuners_inside_is_still_there():
     keras_tuner = pathlib.Path(importlib.util.find_spec("keras_tuner").origin).parent / "src"
     chief = (keras_tuner / "distribute" / "oracle_chief.py").read_text()
     assert "while not exit_chief(oracle):" in chief
     assert scale_out.TOO_MANY_FAILURES in (keras_tuner / "engine" / "oracle.py").read_text()
-
-
-# ---------------------------------------------------------------- what the files say
 
 
 def write_trial(project, trial_id, status, score=None):
@@ -193,15 +122,13 @@ def write_trial(project, trial_id, status, score=None):
 
 
 def test_the_verdict_follows_the_trials(tmp_path):
-    codes = []
-    for status in ("RUNNING", "FAILED", "COMPLETED"):
-        write_trial(tmp_path, "0", "COMPLETED", 0.5)
+    assert scale_out._verdict(tmp_path, [])[0] == Exit.GAVE_UP, "no trial at all"
+    write_trial(tmp_path, "0", "COMPLETED", 0.5)
+    for status, code in [("RUNNING", 4), ("FAILED", 3), ("INVALID", 3), ("COMPLETED", 0)]:
         write_trial(tmp_path, "1", status, 0.25)
-        codes.append(scale_out._verdict(tmp_path, [])[0].name)
-    assert codes == ["GAVE_UP", "TRIALS_FAILED", "COMPLETE"]
-    (tmp_path / "trial_2").mkdir()
-    (tmp_path / "trial_2" / "trial.json").write_text('{"trial_id": "2", "stat')
-    assert scale_out._verdict(tmp_path, [])[0] == scale_out.Exit.COMPLETE
+        assert scale_out._verdict(tmp_path, [])[0] == code
+    (tmp_path / "trial_1" / "trial.json").write_text('{"trial_id": "1", "stat')
+    assert scale_out._verdict(tmp_path, [])[0] == Exit.COMPLETE
 
 
 def test_the_best_score_follows_the_objectives_direction(tmp_path):
@@ -214,25 +141,26 @@ def test_the_best_score_follows_the_objectives_direction(tmp_path):
         assert best in scale_out._best(tmp_path)
 
 
-def test_a_serial_project_is_opened_to_a_chief_and_back(tmp_path):
-    scale_out._open_to(tmp_path, "chief")
-    assert not (tmp_path / "chief.json").exists(), "there is no search yet"
-    (tmp_path / "oracle.json").write_text("{}")
-    (tmp_path / "chief.json").write_text('{"kept": 1}')
-    scale_out._open_to(tmp_path, "chief")
-    scale_out._open_to(tmp_path, "tuner0")
-    assert json.loads((tmp_path / "chief.json").read_text()) == {"kept": 1}
-    assert json.loads((tmp_path / "tuner0.json").read_text()) == {}
+def test_a_serial_project_is_opened_to_a_chief_and_back(job, launched, tmp_path):
+    project = tmp_path / "p"
+    scale_out.run(job, directory=tmp_path, project_name="p")
+    assert not project.exists(), "there is no search yet"
+    project.mkdir()
+    (project / "oracle.json").write_text("{}")
+    (project / "chief.json").write_text('{"kept": 1}')
+    scale_out.run(job, directory=tmp_path, project_name="p")
+    assert json.loads((project / "chief.json").read_text()) == {"kept": 1}
+    assert json.loads((project / "tuner0.json").read_text()) == {}
 
 
-def test_fresh_moves_the_old_project_and_its_logs_aside(script, tmp_path):
+def test_fresh_moves_the_old_project_and_its_logs_aside(job, launched, tmp_path):
     write_trial(tmp_path / "p", "7", "COMPLETED", 0.5)
     (tmp_path / "p_scale_out").mkdir()
     (tmp_path / "p_scale_out" / "chief.log").write_text("old")
-    scale_out.run(script(), workers=1, directory=tmp_path, project_name="p", fresh=True)
-    assert not (tmp_path / "p" / "trial_7").exists()
-    assert [path.name for path in tmp_path.glob("p.old*/*")] == ["trial_7"]
-    assert [path.read_text() for path in tmp_path.glob("p_scale_out.old*/chief.log")] == ["old"]
+    scale_out.run(job, directory=tmp_path, project_name="p", fresh=True)
+    assert not (tmp_path / "p").exists() and not any((tmp_path / "p_scale_out").iterdir())
+    kept = ["chief.log", "trial_7"]
+    assert sorted(path.name for path in tmp_path.glob("p*.old*/*")) == kept
 
 
 def test_the_last_error_is_the_cause_and_not_what_passed_it_on(tmp_path):
@@ -251,67 +179,4 @@ def test_the_last_error_is_the_cause_and_not_what_passed_it_on(tmp_path):
 
 def test_the_document_has_every_exit_code():
     text = (ROOT / "docs" / "scale_out.md").read_text()
-    for code in scale_out.Exit:
-        assert f"\n| {int(code)} |" in text
-
-
-# ---------------------------------------------------------------- how processes end
-
-
-def test_a_worker_that_dies_again_and_again_is_given_up(script, tmp_path, monkeypatch):
-    monkeypatch.setattr(scale_out, "PAUSE", 0.1)
-    outcome = scale_out.run(script(DIE + SLEEP), workers=1, directory=tmp_path)
-    assert outcome.code == scale_out.Exit.GAVE_UP and "worker0" in outcome.reason
-    names = [line[0] for line in runs(tmp_path)]
-    assert names.count("worker0") == outcome.deaths == 1 + scale_out.RESTARTS
-    assert names.count("chief") == 1
-
-
-def test_a_chief_that_dies_when_its_workers_have_ended_is_given_up(script, tmp_path):
-    then = "if 'chief' in os.environ['KERASTUNER_TUNER_ID']: time.sleep(2); raise OSError('x')"
-    outcome = scale_out.run(script(then), workers=1, directory=tmp_path)
-    assert outcome.code == scale_out.Exit.GAVE_UP and "OSError: x" in outcome.reason
-    assert len(runs(tmp_path)) == 2
-
-
-def test_the_time_limit_ends_everything(notebook, tmp_path):
-    outcome = scale_out.run(notebook, workers=1, directory=tmp_path, timeout=3)
-    assert outcome.code == scale_out.Exit.TIMED_OUT
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
-@pytest.mark.parametrize(
-    ("how", "expected"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)],
-)
-def test_no_process_is_left_when_the_launcher_is_ended(notebook, tmp_path, how, expected):
-    if how == signal.SIGKILL and sys.platform != "linux":
-        pytest.skip("only Linux tells children that their parent was killed")
-    command = [sys.executable, "-m", "helpers.scale_out", notebook, "--workers", "1"]
-    launcher = subprocess.Popen([*command, "--directory", tmp_path], start_new_session=True)
-    wait_until(lambda: len(runs(tmp_path)) == 2)
-    assert len(marked(tmp_path)) >= 5, "the launcher, two papermills, two kernels"
-    launcher.send_signal(how)
-    assert launcher.wait(PATIENCE) == expected
-    _, alive = psutil.wait_procs(marked(tmp_path), timeout=15)
-    assert not alive
-
-
-def test_an_interrupted_kernel_leaves_no_process(script, tmp_path):
-    job = script(SLEEP)
-    manager, client = jupyter_client.manager.start_new_kernel()
-    try:
-        code = f"scale_out.run({str(job)!r}, workers=1, directory={str(tmp_path)!r})"
-        message = client.execute(f"from helpers import scale_out\n{code}")
-        wait_until(lambda: len(runs(tmp_path)) == 2)
-        manager.interrupt_kernel()
-        assert client.get_shell_msg(timeout=PATIENCE)["content"]["ename"] == "KeyboardInterrupt"
-        assert message and not [p for line in runs(tmp_path) for p in pids(line[3])]
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-
-
-def pids(pid):
-    """[pid] when a process with this pid runs."""
-    return [pid] if psutil.pid_exists(int(pid)) else []
+    assert all(f"\n| {int(code)} |" in text for code in Exit)

@@ -1,9 +1,10 @@
-"""Real chiefs and workers of KerasTuner, killed, failing, and compared with one process alone.
+"""Real processes: chiefs and workers killed, failing, interrupted, compared with one process alone.
 
-Each process imports TensorFlow; trials are a formula, except where bits are compared. The Slurm
-script and the Kubernetes Job are run as docs/scale_out.md has them.
+Where KerasTuner has no part in what is proven, the job only sleeps or dies, without TensorFlow.
+The Slurm script and the Kubernetes Job are run as docs/scale_out.md has them.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import socket
 import sys
 import time
 
+import jupyter_client
 import nbformat
 import psutil
 import pytest
@@ -24,35 +26,63 @@ from helpers.scale_out import Exit
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 JOBS = ROOT / "tests" / "scale_out_jobs"
+LAUNCHER = [sys.executable, "-m", "helpers.scale_out"]
 PATIENCE = 400  # seconds until a test gives up; nothing is asserted about time
-NOTEBOOK = {
-    "parameters": 'directory = "log"\nproject_name = "p"\nmax_trials = 4\nfail = ""',
-    "search": "import sys, formula\n"
-    "role, tuner = formula.search(directory, project_name, max_trials, fail=fail)",
-    "stop": "if role == 'worker':\n    sys.exit(0)",
-    "results": "open(f'{directory}/best.txt', 'w').write(role)",
-}
+PARAMETERS = 'directory = "log"\nproject_name = "p"\nfail = ""'
+NOTE = """\
+import os, signal, time
+name = os.environ["KERASTUNER_TUNER_ID"]
+with open(os.environ["SCALE_OUT_TEST"] + "/runs.txt", "a") as file:
+    file.write(f"- {name} {os.getpid()}\\n")
+"""
+SLEEP = NOTE + "time.sleep(1000)"
+WORKER_DIES = NOTE + "os.kill(os.getpid(), signal.SIGKILL) if name != 'chief' else time.sleep(1000)"
+CHIEF_FAILS = NOTE + "if name == 'chief':\n    time.sleep(2)\n    raise OSError('x')"
+
+
+def marked(folder):
+    """Processes that were started for a test and still run."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("SCALE_OUT_TEST") == str(folder):
+                found.append(process)
+    return found
 
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-    """Start a process group in tmp_path; afterwards it is ended and nothing may be left of it."""
-    processes = []
+    """Start a process in tmp_path; when the test ends, nothing may be left of it."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(JOBS)]))
     monkeypatch.setenv("FORMULA_SECONDS", "1")
+    monkeypatch.setenv("SCALE_OUT_TEST", str(tmp_path))
 
     def start(*command, **env):
         env = os.environ | {name: str(value) for name, value in env.items()}
         command = list(map(str, command))
-        processes.append(psutil.Popen(command, env=env, cwd=tmp_path, start_new_session=True))
-        return processes[-1]
+        return psutil.Popen(command, env=env, cwd=tmp_path, start_new_session=True)
 
     yield start
-    tree = [p for one in processes if one.is_running() for p in one.children(recursive=True)]
-    for process in [*tree, *processes]:
-        if process.is_running():
-            process.kill()
-    assert not psutil.wait_procs([*tree, *processes], timeout=15)[1] and not tree
+    alive = psutil.wait_procs(marked(tmp_path), timeout=15)[1]
+    for process in alive:
+        process.kill()
+    assert not alive, f"processes left behind: {alive}"
+
+
+def script(folder, code):
+    """Write a job that needs no KerasTuner."""
+    (folder / "sleeper.py").write_text(code)
+    return folder / "sleeper.py"
+
+
+def notebook(folder, **cells):
+    """Write a job notebook with these cells after the one with its parameters."""
+    made = [nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
+    made += [nbformat.v4.new_code_cell(source, id=name) for name, source in cells.items()]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    book = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})
+    nbformat.write(book, folder / "job.ipynb")
+    return folder / "job.ipynb"
 
 
 def wait_for(ready):
@@ -90,8 +120,8 @@ def check_restarted(folder, trial, worker):
 
 
 def test_killed_worker_and_killed_chief_are_restarted_and_nothing_finished_is_lost(start, tmp_path):
-    command = [sys.executable, "-m", "helpers.scale_out", JOBS / "formula.py", "-p", "max_trials"]
-    launcher = start(*command, 8, "--directory", tmp_path, "--project-name", "p")
+    options = ["-p", "max_trials", 6, "--directory", tmp_path, "--project-name", "p"]
+    launcher = start(*LAUNCHER, JOBS / "job.py", *options)
     trial, worker, pid = wait_for(lambda: runs(tmp_path, "worker1"))[0]
     os.kill(int(pid), signal.SIGKILL)
     wait_for(lambda: len(runs(tmp_path, "worker1")) > 1)
@@ -102,26 +132,25 @@ def test_killed_worker_and_killed_chief_are_restarted_and_nothing_finished_is_lo
     assert launcher.wait(PATIENCE) == Exit.COMPLETE
     after = trials(tmp_path / "p")
     assert before and {trial: after[trial]["score"] for trial in before} == before
-    assert statuses(tmp_path / "p") == ["COMPLETED"] * 8
+    assert statuses(tmp_path / "p") == ["COMPLETED"] * 6
     check_restarted(tmp_path, trial, worker)
 
 
 def test_three_failing_trials_in_a_row_end_the_search_with_the_reason(start, tmp_path):
     failing = {"max_trials": 9, "fail": "0,1,2,3,4,5", "seconds": 0.05}
-    outcome = scale_out.run(JOBS / "formula.py", directory=tmp_path, parameters=failing)
+    outcome = scale_out.run(JOBS / "job.py", directory=tmp_path, parameters=failing)
     assert outcome.code == Exit.GAVE_UP
     assert "ValueError: the formula has no value at x" in outcome.reason
 
 
 def test_a_notebook_as_the_job_reads_its_results_on_the_chief_and_a_failure_shows(start, tmp_path):
-    cells = [nbformat.v4.new_code_cell(source, id=name) for name, source in NOTEBOOK.items()]
-    cells[0].metadata["tags"] = ["parameters"]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, tmp_path / "job.ipynb")
-    outcome = scale_out.run(
-        tmp_path / "job.ipynb", workers=1, directory=tmp_path, parameters={"fail": "1"}
+    path = notebook(
+        tmp_path,
+        search="import sys, job\nrole, tuner = job.run(directory, project_name, 4, fail=fail)",
+        stop="if role == 'worker':\n    sys.exit(0)",
+        results="open(f'{directory}/best.txt', 'w').write(role)",
     )
+    outcome = scale_out.run(path, workers=1, directory=tmp_path, parameters={"fail": "1"})
     assert outcome.code == Exit.TRIALS_FAILED and "ValueError: the formula" in outcome.reason
     assert sorted(statuses(outcome.project)) == ["COMPLETED"] * 3 + ["FAILED"]
     assert (tmp_path / "best.txt").read_text() == "chief"
@@ -133,30 +162,19 @@ def test_a_notebook_as_the_job_reads_its_results_on_the_chief_and_a_failure_show
     assert counts["worker0"]["results"] is None
 
 
-def weights(trial_dir):
-    """Every array of a checkpoint, by name."""
-    import h5py
-
-    found = {}
-    with h5py.File(trial_dir / "checkpoint.weights.h5") as file:
-        file.visititems(
-            lambda name, item: (
-                found.update({name: item[()].tobytes()}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    return found
-
-
 def test_a_search_begun_alone_and_ended_in_parallel_equals_a_serial_one_bit_for_bit(
     start, tmp_path
 ):
     one_thread = dict.fromkeys(scale_out.THREAD_VARIABLES, 1)
-    command = [sys.executable, JOBS / "training.py", "--project-name", "p", "--directory"]
-    alone = start(*command, tmp_path / "alone", **one_thread)
+    command = [sys.executable, JOBS / "job.py", "--train=1", "--project-name=p", "--directory"]
+    alone = start(*command, tmp_path / "alone", "--max-trials", 5, **one_thread)
     begun = start(*command, tmp_path / "both", "--max-trials", 2, **one_thread)
     assert alone.wait(PATIENCE) == begun.wait(PATIENCE) == 0
     both = tmp_path / "both"
-    outcome = scale_out.run(JOBS / "training.py", threads=1, directory=both, project_name="p")
+    more = {"train": 1, "max_trials": 5}
+    outcome = scale_out.run(
+        JOBS / "job.py", threads=1, directory=both, project_name="p", parameters=more
+    )
     assert outcome.code == Exit.COMPLETE, outcome.reason
     serial, parallel = trials(tmp_path / "alone" / "p"), trials(both / "p")
     assert sorted(serial) == sorted(parallel) and len(serial) == 5
@@ -166,12 +184,63 @@ def test_a_search_begun_alone_and_ended_in_parallel_equals_a_serial_one_bit_for_
         assert same["hyperparameters"]["values"] == state["hyperparameters"]["values"]
         assert same["metrics"] == state["metrics"] and same["score"] == state["score"]
         one, two = (root / "p" / f"trial_{trial}" for root in (tmp_path / "alone", both))
-        assert weights(one) == weights(two) and weights(one)
+        name = "checkpoint.weights.h5"
+        assert (one / name).read_bytes() == (two / name).read_bytes()
         histories = [json.loads((path / "history.json").read_text()) for path in (one, two)]
         assert histories[0]["executions"] == histories[1]["executions"]
         assert abs(histories[1]["started"] - time.time()) < PATIENCE
         workers.append(histories[1]["worker"])
     assert workers[:2] == ["serial", "serial"] and set(workers[2:]) <= {"worker0", "worker1"}
+
+
+# ---------------------------------------------------------------- how processes end
+
+
+@pytest.mark.parametrize(
+    ("code", "deaths", "reason"),
+    [(WORKER_DIES, 1 + scale_out.RESTARTS, "worker0"), (CHIEF_FAILS, 1, "OSError: x")],
+)
+def test_a_process_that_cannot_go_on_is_given_up(
+    start, tmp_path, monkeypatch, code, deaths, reason
+):
+    monkeypatch.setattr(scale_out, "PAUSE", 0.3)
+    outcome = scale_out.run(script(tmp_path, code), workers=1, directory=tmp_path)
+    assert outcome.code == Exit.GAVE_UP and reason in outcome.reason
+    assert outcome.deaths == deaths == len(runs(tmp_path)) - 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize(
+    ("how", "expected", "count"),
+    [(signal.SIGINT, 130, 5), (signal.SIGTERM, 130, 3), (signal.SIGKILL, -9, 5), (None, 5, 3)],
+)
+def test_no_process_is_left_when_the_launcher_ends(start, tmp_path, how, expected, count):
+    if how == signal.SIGKILL and sys.platform != "linux":
+        pytest.skip("only Linux tells children that their parent was killed")
+    job = notebook(tmp_path, sleep=SLEEP) if count == 5 else script(tmp_path, SLEEP)
+    options = ["--workers", 1, "--directory", tmp_path, "--timeout", 600 if how else 4]
+    launcher = start(*LAUNCHER, job, *options)
+    wait_for(lambda: len(runs(tmp_path)) == 2)
+    assert len(marked(tmp_path)) >= count, "launcher, chief and worker; each papermill a kernel"
+    if how:
+        launcher.send_signal(how)
+    assert launcher.wait(PATIENCE) == expected
+    assert not psutil.wait_procs(marked(tmp_path), timeout=15)[1]
+
+
+def test_an_interrupted_kernel_leaves_no_process(start, tmp_path):
+    manager, client = jupyter_client.manager.start_new_kernel()
+    try:
+        job = script(tmp_path, SLEEP)
+        code = f"scale_out.run({str(job)!r}, workers=1, directory={str(tmp_path)!r})"
+        client.execute(f"from helpers import scale_out\n{code}")
+        pids = wait_for(lambda: len(runs(tmp_path)) == 2 and [run[2] for run in runs(tmp_path)])
+        manager.interrupt_kernel()
+        assert client.get_shell_msg(timeout=PATIENCE)["content"]["ename"] == "KeyboardInterrupt"
+        assert not any(psutil.pid_exists(int(pid)) for pid in pids)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 # ---------------------------------------------------------------- as docs/scale_out.md has them
@@ -186,7 +255,7 @@ def documented(language):
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     """job.py in the current folder, and the tests' Python as ``python``."""
-    shutil.copy(JOBS / "formula.py", tmp_path / "job.py")
+    shutil.copy(JOBS / "job.py", tmp_path / "job.py")
     folders = [tmp_path / "bin", pathlib.Path(sys.executable).parent, os.environ["PATH"]]
     monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
 
