@@ -1,9 +1,6 @@
-"""Judge models honestly: intervals, paired comparisons, the sentence that follows, a model card."""
+"""Judge models honestly: intervals, paired comparisons and the sentence that follows."""
 
-import contextlib
 import dataclasses
-import math
-import pathlib
 
 import numpy as np
 
@@ -26,30 +23,31 @@ class Interval:
     level: float
 
     def __str__(self):
-        return (
-            f"{self.mean:.3f} ({self.level:.0%} interval {self.low:.3f} to {self.high:.3f}, "
-            f"n = {self.n})"
-        )
+        ends = f"{self.level:.0%} interval {self.low:.3f} to {self.high:.3f}"
+        return f"{self.mean:.3f} ({ends}, n = {self.n})"
 
 
-def _level(level):
-    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 1:
-        raise ValueError(f"level is {level!r}; it must lie between 0 and 1, for example 0.95.")
-    return float(level)
+def share(name, value):
+    """A share between 0 and 1, both left out; ValueError for anything else, as 95 for 95 %."""
+    if not 0 < value < 1:
+        raise ValueError(f"{name} is {value!r}; it must lie between 0 and 1: 0.05 is 5 %.")
+    return value
 
 
-def _values(values, name="values"):
-    try:
-        array = np.asarray(list(values), dtype=float)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a list of numbers, not {values!r}.") from None
-    if array.ndim != 1:
-        raise ValueError(f"{name} must be one list of numbers, not shape {array.shape}.")
-    if not np.all(np.isfinite(array)):
-        raise ValueError(
-            f"{name} holds a NaN or infinite value: leave failed runs out, and say so."
-        )
-    return array
+def sign_of(direction):
+    """1 for "min", -1 for "max": the factor by which a lower score becomes the better one."""
+    signs = {"min": 1, "max": -1}
+    if direction not in signs:
+        raise ValueError(f'direction is {direction!r}; it is "min" (a loss) or "max".')
+    return signs[direction]
+
+
+def _paired(*scores):
+    """Scores as an array (models, seeds); ValueError when one is missing, NaN or infinite."""
+    table = np.array([list(one) for one in scores], dtype=float)
+    if table.ndim != 2 or not np.isfinite(table).all():
+        raise ValueError("Scores must be finite numbers: leave failed runs out, and say so.")
+    return table
 
 
 def confidence_interval(values, level=0.95):
@@ -69,15 +67,13 @@ def confidence_interval(values, level=0.95):
     """
     from scipy import stats
 
-    level, array = _level(level), _values(values)
-    if len(array) < 2:
-        raise ValueError(
-            f"An interval needs at least two values and got {len(array)}: train under more seeds."
-        )
-    mean = float(array.mean())
-    half = float(stats.t.ppf(0.5 + level / 2, len(array) - 1) * array.std(ddof=1))
-    half /= math.sqrt(len(array))
-    return Interval(mean, mean - half, mean + half, len(array), level)
+    (values,) = _paired(values)
+    if len(values) < 2:
+        raise ValueError("An interval needs at least two values: train under more seeds.")
+    # Not ttest_1samp: it warns where all values are equal, as ranks are that never change.
+    half = stats.t.ppf(0.5 + share("level", level) / 2, len(values) - 1) * stats.sem(values)
+    mean = values.mean()
+    return Interval(float(mean), float(mean - half), float(mean + half), len(values), level)
 
 
 def accuracy_interval(correct, n, level=0.95):
@@ -86,34 +82,20 @@ def accuracy_interval(correct, n, level=0.95):
     It covers the luck of which images are in the test set, not the luck of the training seed.
 
     Args:
-        correct: how many images were classified rightly.
+        correct: how many images were classified rightly, a whole number.
         n: how many images there were.
         level: confidence level, between 0 and 1.
 
     Returns:
         An ``Interval``, always inside 0 to 1.
 
-    Raises:
-        ValueError: n is not positive, or correct is not between 0 and n.
-
     Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22.
     """
     from scipy import stats
 
-    level = _level(level)
-    if int(n) != n or n < 1:
-        raise ValueError(f"n is {n!r}; it is the number of test images, 1 or more.")
-    if int(correct) != correct or not 0 <= correct <= n:
-        raise ValueError(
-            f"correct is {correct!r}; it is a whole number of images between 0 and n = {n}, "
-            "not an accuracy."
-        )
-    n, correct = int(n), int(correct)
-    share, z2 = correct / n, float(stats.norm.ppf(0.5 + level / 2)) ** 2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = math.sqrt(z2 * share * (1 - share) / n + (z2 / (2 * n)) ** 2) / (1 + z2 / n)
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half), n, level)
+    found = stats.binomtest(correct, n).proportion_ci(share("level", level), "wilson")
+    return Interval(correct / n, float(found.low), float(found.high), n, level)
 
 
 def paired_difference(first, second, level=0.95):
@@ -131,12 +113,7 @@ def paired_difference(first, second, level=0.95):
 
     Source: Student (1908), "The probable error of a mean", Biometrika 6, whose example is paired.
     """
-    first, second = _values(first, "first"), _values(second, "second")
-    if len(first) != len(second):
-        raise ValueError(
-            f"A pair needs both scores: the lists have {len(first)} and {len(second)} values. "
-            "Train both models under the same seeds."
-        )
+    first, second = _paired(first, second)
     return confidence_interval(first - second, level)
 
 
@@ -151,46 +128,19 @@ def verdict(difference, first="tuned model", second="baseline", *, score="test a
     Returns:
         A sentence that names the difference, its interval and the number of seeds.
     """
-    size = (
-        f"{abs(difference.mean):.3f}"
-        if difference.low > 0 or difference.high < 0
-        else f"{difference.mean:+.3f}"
-    )
     ends = f"{difference.level:.0%} interval {difference.low:+.3f} to {difference.high:+.3f}"
     seeds = f"Over {difference.n} seeds"
     if difference.low > 0 or difference.high < 0:
         side, word = ("above", "better") if difference.low > 0 else ("below", "worse")
         return (
-            f"{seeds} the {first} is {word} than the {second} by {size} in {score} ({ends}): "
-            f"the interval lies wholly {side} 0."
+            f"{seeds} the {first} is {word} than the {second} by {abs(difference.mean):.3f} in "
+            f"{score} ({ends}): the interval lies wholly {side} 0."
         )
     return (
         f"{seeds} the {first} and the {second} cannot be told apart: the mean difference in "
-        f"{score} is {size} ({ends}), and the interval covers 0. That does not show that they are "
-        "equal; more seeds narrow the interval."
+        f"{score} is {difference.mean:+.3f} ({ends}), and the interval covers 0. That does not "
+        "show that they are equal; more seeds narrow the interval."
     )
-
-
-def _score_table(scores):
-    """Scores as an array (models, seeds), checked to be paired."""
-    if not isinstance(scores, dict) or len(scores) < 2:
-        raise ValueError("scores must be {name: [one score a seed, ...]} with two names or more.")
-    lists = [_values(values, name) for name, values in scores.items()]
-    lengths = {name: len(values) for name, values in zip(scores, lists, strict=True)}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(
-            f"Every name needs a score under the same seeds, and the numbers differ: {lengths}."
-        )
-    return np.array(lists)
-
-
-def sign_of(direction):
-    """1 for "min", -1 for "max": the factor by which a lower score becomes the better one."""
-    if direction not in ("min", "max"):
-        raise ValueError(
-            f'direction is {direction!r}; it is "min" (a loss) or "max" (an accuracy).'
-        )
-    return 1 if direction == "min" else -1
 
 
 def mean_ranks(scores, *, direction="min", level=0.95):
@@ -203,38 +153,29 @@ def mean_ranks(scores, *, direction="min", level=0.95):
             names. Ranks are few and whole, so with a handful of seeds it is a rough one.
 
     Returns:
-        A ``pandas.DataFrame``, best mean rank first, with the columns name, rank, low, high (NaN
-        with one seed) and first (in how many seeds it was the best). Equal scores share their rank.
+        A ``pandas.DataFrame``, best mean rank first, with the columns name, rank, low, high and
+        first (in how many seeds it was the best). Equal scores share their rank.
 
     Raises:
-        ValueError: fewer than two names, or unequal numbers of seeds.
+        ValueError: unequal numbers of seeds, or one seed only.
     """
     import pandas as pd
     from scipy import stats
 
-    table = _score_table(scores)
-    ranks = stats.rankdata(sign_of(direction) * table, axis=0)
-    rows = []
-    for name, values in zip(scores, ranks, strict=True):
-        found = confidence_interval(values, level) if len(values) > 1 else None
-        rows.append(
-            {
-                "name": name,
-                "rank": values.mean(),
-                "low": max(1.0, found.low) if found else math.nan,
-                "high": min(float(len(table)), found.high) if found else math.nan,
-                "first": int((values == ranks.min(axis=0)).sum()),
-            }
-        )
-    return pd.DataFrame(rows).sort_values("rank", kind="stable", ignore_index=True)
+    ranks = stats.rankdata(sign_of(direction) * _paired(*scores.values()), axis=0)
+    found = [confidence_interval(one, level) for one in ranks]
+    table = pd.DataFrame({"name": list(scores), "rank": ranks.mean(axis=1)})
+    table["low"] = [max(1.0, one.low) for one in found]
+    table["high"] = [min(float(len(ranks)), one.high) for one in found]
+    table["first"] = (ranks == ranks.min(axis=0)).sum(axis=1)
+    return table.sort_values("rank", kind="stable", ignore_index=True)
 
 
-def any_difference(scores, *, direction="min"):
+def any_difference(scores):
     """Probability of ranks as unequal as these if all names were equally good (Friedman's test).
 
     Args:
-        scores: as for ``mean_ranks``, with three names or more.
-        direction: "min" when a lower score is better, else "max".
+        scores: as for ``mean_ranks``, with three names or more under two seeds or more.
 
     Returns:
         The p value, by the chi-squared approximation, which is rough below ten seeds.
@@ -244,13 +185,7 @@ def any_difference(scores, *, direction="min"):
     """
     from scipy import stats
 
-    table = sign_of(direction) * _score_table(scores)
-    if len(table) < 3 or table.shape[1] < 2:
-        raise ValueError(
-            f"This needs three names or more under two seeds or more and got {table.shape}: "
-            "paired_difference compares two."
-        )
-    return float(stats.friedmanchisquare(*table).pvalue)
+    return float(stats.friedmanchisquare(*_paired(*scores.values())).pvalue)
 
 
 def paired_table(scores, against, *, direction="min", level=0.95):
@@ -271,34 +206,23 @@ def paired_table(scores, against, *, direction="min", level=0.95):
         told apart").
 
     Raises:
-        ValueError: ``against`` is not one of the names; one seed only.
+        KeyError: ``against`` is not one of the names.
+        ValueError: one seed only.
 
     Source: Dunn (1961), "Multiple comparisons among means", Journal of the American Statistical
     Association 56.
     """
     import pandas as pd
 
-    table = sign_of(direction) * _score_table(scores)
-    names = list(scores)
-    if against not in names:
-        raise ValueError(f"against is {against!r}; it must be one of {', '.join(names)}.")
-    each = 1 - (1 - _level(level)) / (len(names) - 1)
+    table = dict(zip(scores, sign_of(direction) * _paired(*scores.values()), strict=True))
+    base = table.pop(against)
+    each = 1 - (1 - share("level", level)) / len(table)
     rows = []
-    for index, name in enumerate(names):
-        if name == against:
-            continue
-        found = paired_difference(table[names.index(against)], table[index], each)
-        word = "better" if found.low > 0 else "worse" if found.high < 0 else "cannot be told apart"
-        rows.append(
-            {
-                "name": name,
-                "gain": found.mean,
-                "low": found.low,
-                "high": found.high,
-                "verdict": word,
-            }
-        )
-    return pd.DataFrame(rows)
+    for name, values in table.items():
+        gain = paired_difference(base, values, each)
+        word = "better" if gain.low > 0 else "worse" if gain.high < 0 else "cannot be told apart"
+        rows.append((name, gain.mean, gain.low, gain.high, word))
+    return pd.DataFrame(rows, columns=["name", "gain", "low", "high", "verdict"])
 
 
 def best_epoch(history, metric="val_loss", direction=None):
@@ -311,186 +235,13 @@ def best_epoch(history, metric="val_loss", direction=None):
 
     Returns:
         The number of the best epoch; the first of several equally good ones.
+
+    Raises:
+        KeyError: the history has no such metric; a val_ metric needs validation_data in ``fit``.
+        ValueError: the metric is NaN in every epoch: the training diverged.
     """
     values = getattr(history, "history", history)
-    if isinstance(values, dict):
-        if metric not in values:
-            raise ValueError(
-                f"The history has no {metric!r}; it has {', '.join(sorted(values))}. "
-                "A val_ metric needs validation_data in fit."
-            )
-        values = values[metric]
-    values = np.asarray(values, dtype=float)
+    values = np.asarray(values[metric] if isinstance(values, dict) else values, dtype=float)
     if direction is None:
         direction = "min" if "loss" in metric or "error" in metric else "max"
-    sign = sign_of(direction)
-    if not np.any(np.isfinite(values)):
-        raise ValueError(f"{metric} is NaN in every epoch: this training diverged.")
-    return int(np.nanargmin(sign * values)) + 1
-
-
-def selection_optimism(correct, *, splits=500, seed=1):
-    """What picking the best of several models on the test set adds to its reported accuracy.
-
-    Half of the images, drawn at random, pick the best model. Its accuracy on that same half is what
-    a report that tuned on the test set would state; its accuracy on the other half is the honest
-    one. The mean difference over many random halves is the optimism.
-
-    Args:
-        correct: Booleans of shape (models, images): which image each model classified rightly.
-        splits: how many random halves.
-        seed: seed of the halves.
-
-    Returns:
-        A dictionary: reported and honest (mean accuracies) and optimism (their difference).
-
-    Source: the selection bias is described by Cawley, Talbot (2010), "On over-fitting in model
-    selection and subsequent selection bias in performance evaluation", JMLR 11.
-    """
-    correct = np.asarray(correct, dtype=float)
-    if correct.ndim != 2 or correct.shape[0] < 2 or correct.shape[1] < 2:
-        raise ValueError(
-            f"correct has shape {correct.shape}; it needs (models, images), at least 2 of each."
-        )
-    rng = np.random.default_rng(seed)
-    half = correct.shape[1] // 2
-    reported, honest = np.zeros(splits), np.zeros(splits)
-    for split in range(splits):
-        order = rng.permutation(correct.shape[1])
-        seen, unseen = correct[:, order[:half]], correct[:, order[half:]]
-        picked = int(np.argmax(seen.mean(axis=1)))
-        reported[split], honest[split] = seen[picked].mean(), unseen[picked].mean()
-    return {
-        "reported": float(reported.mean()),
-        "honest": float(honest.mean()),
-        "optimism": float((reported - honest).mean()),
-    }
-
-
-def versions():
-    """Versions of Python and of the packages that decide a result, as a dictionary."""
-    import importlib.metadata
-    import platform
-
-    found = {"Python": platform.python_version()}
-    for name, packages in {
-        "TensorFlow": ("tensorflow", "tensorflow-cpu"),
-        "Keras": ("keras",),
-        "KerasTuner": ("keras-tuner",),
-        "NumPy": ("numpy",),
-    }.items():
-        for package in packages:
-            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-                found.setdefault(name, importlib.metadata.version(package))
-    return found
-
-
-def _bullets(value):
-    if isinstance(value, dict):
-        return "\n".join(f"- {name}: {item}" for name, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return "\n".join(f"- {item}" for item in value)
-    return str(value)
-
-
-def model_card(
-    *,
-    name,
-    purpose,
-    data,
-    space,
-    budget,
-    seed,
-    hyperparameters,
-    parameters,
-    scores,
-    verdict,
-    limits,
-):
-    """A short model card in Markdown.
-
-    Args:
-        name: name of the model, the title.
-        purpose: what it is for, and what not.
-        data: dictionary or text: source, licence, numbers of images, digest.
-        space: the search space.
-        budget: the search's and the refit's budget.
-        seed: the seed or seeds.
-        hyperparameters: the chosen values, a dictionary.
-        parameters: number of trainable parameters of the model.
-        scores: dictionary from what was measured to an ``Interval``, number or text.
-        verdict: the sentence of ``verdict``.
-        limits: list of what is not known or must not be concluded.
-
-    Returns:
-        Markdown text; every dictionary or list becomes bullets.
-
-    Raises:
-        ValueError: a part is empty: a card with gaps is not a card.
-
-    Source: Mitchell and others (2019), "Model cards for model reporting", FAT* '19.
-    """
-    parts = {
-        "Purpose": purpose,
-        "Data": data,
-        "Search space": space,
-        "Budget": budget,
-        "Seed": seed,
-        "Chosen hyperparameters": hyperparameters,
-        "Trainable parameters": f"{parameters:,}" if isinstance(parameters, int) else parameters,
-        "Scores": scores,
-        "Comparison": verdict,
-        "Limits": limits,
-        "Versions": versions(),
-    }
-    empty = [title for title, value in parts.items() if value is None or value in ("", {}, [], ())]
-    if not str(name).strip() or empty:
-        raise ValueError(f"The model card has nothing under: {', '.join(empty) or 'name'}.")
-    sections = [f"## {title}\n\n{_bullets(value)}" for title, value in parts.items()]
-    return "\n\n".join([f"# Model card: {name}", *sections]) + "\n"
-
-
-def free_path(path, *, overwrite=False):
-    """A path at which nothing is lost: the path itself, or the first free numbered one.
-
-    Args:
-        path: the wanted path, for example models/best.keras.
-        overwrite: True returns the path as it is.
-
-    Returns:
-        A ``pathlib.Path``: best.keras, or when that exists best-2.keras, best-3.keras, …; the
-        folder above it is made.
-    """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    wanted, number = path, 1
-    while path.exists() and not overwrite:
-        number += 1
-        path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
-    return path
-
-
-def write_model_card(path, text, *, overwrite=False):
-    """Write a model card.
-
-    Args:
-        path: where to, for example models/best.md.
-        text: what ``model_card`` returns.
-        overwrite: True replaces a file that is there.
-
-    Returns:
-        The path, a ``pathlib.Path``.
-
-    Raises:
-        FileExistsError: the file exists and overwrite is False.
-    """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(path, "w" if overwrite else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise FileExistsError(
-            f"{path} exists: choose another name (evaluate.free_path finds one), or overwrite=True."
-        ) from None
-    return path
+    return int(np.nanargmin(sign_of(direction) * values)) + 1

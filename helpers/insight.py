@@ -1,6 +1,6 @@
 """What a table of trials says: what mattered, how many trials are enough, which can be told apart.
 
-Every function takes what ``results.trials_table`` returns.
+Most functions take what ``results.trials_table`` returns.
 """
 
 import dataclasses
@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from helpers.evaluate import sign_of
+from helpers.evaluate import share, sign_of
 from helpers.results import completed, hyperparameters, ranked
 
 TRUSTED_TRIALS = 20
@@ -42,26 +42,22 @@ class Importance:
     def sentence(self):
         """What the surrogate's score means for the reader."""
         score = f"R2 = {self.r2:.2f} on unseen trials, from {self.trials} trials"
+        if self.trusted:
+            return f"The bars can be read: {score}."
+        why = "the surrogate predicts no score worth explaining"
         if self.trials < TRUSTED_TRIALS:
-            return (
-                f"Do not read the bars: {score}; fewer than {TRUSTED_TRIALS} trials say too little."
-            )
-        if not self.trusted:
-            return (
-                f"Do not read the bars: {score}; the surrogate predicts no score worth explaining."
-            )
-        return f"The bars can be read: {score}."
+            why = f"fewer than {TRUSTED_TRIALS} trials say too little"
+        return f"Do not read the bars: {score}; {why}."
 
 
 def encode(table, *, seed=1):
-    """Hyperparameters as numbers, for a surrogate model.
+    """Hyperparameters as numbers, for a forest as surrogate model.
 
-    Numbers, numeric choices and Booleans become one column, log-sampled ones their logarithm (a
-    forest does not care, other models do), other choices one column a value. An inactive value
-    becomes one drawn from the trials in which it is active: its column then says nothing about
-    whether it was active, which only the column of its parent may say. A code of its own for
-    "inactive" would let a surrogate read the parent from its children, and the parent would look
-    unimportant.
+    Numbers, numeric choices and Booleans become one column, other choices one column a value. An
+    inactive value becomes one drawn from the trials in which it is active: its column then says
+    nothing about whether it was active, which only the column of its parent may say. A code of its
+    own for "inactive" would let a surrogate read the parent from its children, and the parent would
+    look unimportant.
 
     Args:
         table: what ``trials_table`` returns.
@@ -76,25 +72,19 @@ def encode(table, *, seed=1):
     """
     import pandas as pd
 
-    space = table.attrs.get("space", {})
     rng = np.random.default_rng(seed)
     encoded = {}
     for name in hyperparameters(table):
         values = table[name].astype(object)
-        config = space.get(name, {}).get("config", {})
         active = values.dropna()
         if active.nunique() < 2:
             continue
-        inactive = values.isna().to_numpy()
-        if inactive.any():
-            values[inactive] = rng.choice(active.to_numpy(), inactive.sum())
-        if all(isinstance(value, (bool, int, float, np.number, np.bool_)) for value in active):
-            numbers = pd.to_numeric(values).astype(float)
-            if config.get("sampling") == "log" and (numbers > 0).all():
-                numbers = np.log(numbers)
-            encoded[name] = numbers.to_numpy()[:, None]
-        else:
-            encoded[name] = pd.get_dummies(values).to_numpy(dtype=float)
+        inactive = values.isna()
+        values[inactive] = rng.choice(active.to_numpy(), inactive.sum())
+        values = values.infer_objects()
+        numeric = pd.api.types.is_numeric_dtype(values)
+        columns = values.to_frame() if numeric else pd.get_dummies(values)
+        encoded[name] = columns.to_numpy(dtype=float)
     return encoded
 
 
@@ -129,50 +119,33 @@ def importance(table, *, seed=1, repeats=20, folds=5):
     rows = completed(table, need=5)
     rows = rows[np.isfinite(rows["score"])]
     encoded = encode(rows)
-    counts = {name: int(rows[name].notna().sum()) for name in encoded}
-    rare = [name for name in encoded if counts[name] < RARE_TRIALS]
-    encoded = {name: columns for name, columns in encoded.items() if name not in rare}
+    active = rows[list(encoded)].notna()
+    counts = active.sum()
+    names = [name for name in encoded if counts[name] >= RARE_TRIALS]
     score = rows["score"].to_numpy()
     total = float(np.sum((score - score.mean()) ** 2))
-    if not encoded or total == 0 or len(rows) < 5:
-        raise ValueError(
-            "Nothing to explain: no hyperparameter varies in enough trials, or all scores are "
-            "equal or infinite. Importance needs 5 trials that differ."
-        )
-    names = list(encoded)
+    if not names or total == 0 or len(rows) < 5:
+        raise ValueError("Importance needs a hyperparameter that varies and 5 scores that differ.")
     x = np.hstack([encoded[name] for name in names])
     groups = np.repeat(names, [encoded[name].shape[1] for name in names])
     rng = np.random.default_rng(seed)
-    error = 0.0
-    lost = {name: np.zeros(repeats) for name in names}
+    error, lost = 0.0, {name: np.zeros(repeats) for name in names}
     for train, held_out in KFold(min(folds, len(rows)), shuffle=True, random_state=seed).split(x):
         forest = RandomForestRegressor(100, random_state=seed).fit(x[train], score[train])
         squared = np.sum((forest.predict(x[held_out]) - score[held_out]) ** 2)
         error += squared
         for name in names:
-            active = np.flatnonzero(rows[name].iloc[held_out].notna())
+            own = np.flatnonzero(groups == name)
+            where = np.flatnonzero(active[name].iloc[held_out])
             shuffled = np.tile(x[held_out], (repeats, 1, 1))
             for copy in shuffled:
-                copy[np.ix_(active, groups == name)] = copy[
-                    np.ix_(rng.permutation(active), groups == name)
-                ]
+                copy[np.ix_(where, own)] = copy[np.ix_(rng.permutation(where), own)]
             predicted = forest.predict(shuffled.reshape(-1, x.shape[1])).reshape(repeats, -1)
             lost[name] += np.sum((predicted - score[held_out]) ** 2, axis=1) - squared
-    found = pd.DataFrame(
-        {
-            "hyperparameter": names + rare,
-            "importance": [lost[name].mean() / total for name in names] + [math.nan] * len(rare),
-            "spread": [lost[name].std() / total for name in names] + [math.nan] * len(rare),
-            "active": [counts[name] for name in names + rare],
-        }
-    ).sort_values("importance", ascending=False, ignore_index=True)
-    return Importance(found, 1 - error / total, len(rows))
-
-
-def _fraction(fraction):
-    if isinstance(fraction, bool) or not 0 < fraction < 1:
-        raise ValueError(f"fraction is {fraction!r}; it must lie between 0 and 1: 0.05 is 5 %.")
-    return float(fraction)
+    lost = pd.DataFrame(lost) / total
+    found = pd.DataFrame({"importance": lost.mean(), "spread": lost.std(ddof=0), "active": counts})
+    found = found.sort_values("importance", ascending=False).rename_axis("hyperparameter")
+    return Importance(found.reset_index(), 1 - error / total, len(rows))
 
 
 def top_fraction_probability(trials, fraction=0.05):
@@ -191,13 +164,13 @@ def top_fraction_probability(trials, fraction=0.05):
     Source: random search: Bergstra, Bengio (2012), "Random search for hyper-parameter
     optimization", JMLR 13.
     """
-    return 1 - (1 - _fraction(fraction)) ** np.asarray(trials)
+    return 1 - (1 - share("fraction", fraction)) ** np.asarray(trials)
 
 
 def trials_needed(probability=0.95, fraction=0.05):
     """The smallest number of random trials that reaches the best fraction with a probability."""
-    probability = _fraction(probability)
-    return math.ceil(math.log(1 - probability) / math.log(1 - _fraction(fraction)))
+    missed = 1 - share("probability", probability)
+    return math.ceil(math.log(missed) / math.log(1 - share("fraction", fraction)))
 
 
 def top_fraction_curve(table, fraction=0.05, *, direction="min", draws=2000, seed=1):
@@ -219,79 +192,58 @@ def top_fraction_curve(table, fraction=0.05, *, direction="min", draws=2000, see
 
     sign = sign_of(direction)
     scores = sign * completed(table, need=2)["score"].to_numpy()
-    good = max(1, round(_fraction(fraction) * len(scores)))
-    threshold = np.sort(scores)[good - 1]
+    good = max(1, round(share("fraction", fraction) * len(scores)))
     rng = np.random.default_rng(seed)
     orders = rng.permuted(np.tile(scores, (draws, 1)), axis=1)
     best = np.minimum.accumulate(orders, axis=1)
-    trials = np.arange(1, len(scores) + 1)
-    ends = sign * np.quantile(best, [0.05, 0.95], axis=0)
-    return pd.DataFrame(
-        {
-            "trials": trials,
-            "theory": top_fraction_probability(trials, good / len(scores))
-            if good < len(scores)
-            else np.ones(len(scores)),
-            "resampled": np.mean(best <= threshold, axis=0),
-            "best": sign * best.mean(axis=0),
-            "low": ends.min(axis=0),
-            "high": ends.max(axis=0),
-        }
+    low, high = np.sort(sign * np.quantile(best, [0.05, 0.95], axis=0), axis=0)
+    curve = pd.DataFrame({"trials": np.arange(1, len(scores) + 1)})
+    return curve.assign(
+        theory=1 - (1 - good / len(scores)) ** curve["trials"],
+        resampled=np.mean(best <= np.sort(scores)[good - 1], axis=0),
+        best=sign * best.mean(axis=0),
+        low=low,
+        high=high,
     )
 
 
-def _choices(config, kind):
-    """How many values a hyperparameter can take, and the values when they can be listed."""
-    if kind == "Fixed":
-        return [config["value"]]
-    if kind == "Boolean":
-        return [False, True]
-    if kind == "Choice":
-        return list(config["values"])
-    low, high, step = config["min_value"], config["max_value"], config.get("step")
-    log = config.get("sampling") in ("log", "reverse_log")
-    if kind == "Int" and not (log and step):
-        return list(range(low, high + 1, int(step or 1)))
-    if not step:
-        return None
-    if log:
-        return [low * step**k for k in range(int(math.log(high / low, step) + 1e-8) + 1)]
-    return [low + step * k for k in range(int((high - low) / step + 1e-8) + 1)]
-
-
-def space_size(hp):
+def space_size(space):
     """How many different configurations a search space has.
 
     Args:
-        hp: a ``keras_tuner.HyperParameters`` that the build function has filled, a tuner, or a list
-            of definitions as in trial.json. A conditional hyperparameter counts where it is active.
+        space: a ``keras_tuner.HyperParameters`` that the build function has filled, a tuner, what
+            ``results.space`` returns, or a list of such definitions. A conditional hyperparameter
+            counts where it is active.
 
     Returns:
         An int, or ``math.inf`` when a Float without a step is among them.
     """
-    oracle = getattr(hp, "oracle", None)
-    hp = hp if oracle is None else oracle.get_space()
-    space = hp if isinstance(hp, (list, tuple)) else hp.get_config()["space"]
-    parents = {
-        condition["config"]["name"] for item in space for condition in item["config"]["conditions"]
-    }
+    import keras_tuner as kt
 
-    def count(index, chosen):
-        if index == len(space):
+    oracle = getattr(space, "oracle", None)
+    space = oracle.get_space() if oracle else space
+    if not isinstance(space, kt.HyperParameters):
+        space = list(space.values()) if isinstance(space, dict) else space
+        space = kt.HyperParameters.from_config({"space": space, "values": {}})
+    parents = {condition.name for one in space.space for condition in one.conditions}
+
+    def count(rest, chosen):
+        if not rest:
             return 1
-        config = space[index]["config"]
-        for condition in config["conditions"]:
-            parent = condition["config"]
-            if chosen.get(parent["name"]) not in parent["values"]:
-                return count(index + 1, chosen)
-        values = _choices(config, space[index]["class_name"])
-        if values is None:
+        one, *rest = rest
+        if not all(condition.is_active(chosen) for condition in one.conditions):
+            return count(rest, chosen)
+        if getattr(one, "step", 1) is not None:
+            values = list(one.values)
+        elif isinstance(one.min_value, float):
             return math.inf
-        if config["name"] in parents:
-            return sum(count(index + 1, chosen | {config["name"]: value}) for value in values)
-        return len(values) * count(index + 1, chosen)
+        else:  # an Int drawn from a logarithmic scale
+            values = range(one.min_value, one.max_value + 1)
+        if one.name in parents:
+            return sum(count(rest, chosen | {one.name: value}) for value in values)
+        return len(values) * count(rest, chosen)
 
-    return count(0, {})
+    return count(space.space, {})
 
 
 def told_apart(table, noise, *, runs=None, level=0.95, direction="min"):
@@ -314,12 +266,10 @@ def told_apart(table, noise, *, runs=None, level=0.95, direction="min"):
     """
     from scipy import stats
 
-    if isinstance(noise, bool) or not np.isfinite(noise) or noise < 0:
-        raise ValueError(f"noise is {noise!r}; it is a standard deviation: 0 or more.")
-    if runs is not None and runs < 2:
-        raise ValueError(f"runs is {runs}; a standard deviation needs at least 2 seeds.")
+    if not noise >= 0 or (runs is not None and runs < 2):
+        raise ValueError(f"noise is {noise!r} of {runs} runs: a standard deviation needs 2 or more")
     rows = ranked(table, direction)
-    tail = 0.5 + _fraction(level) / 2
+    tail = 0.5 + share("level", level) / 2
     quantile = stats.norm.ppf(tail) if runs is None else stats.t.ppf(tail, runs - 1)
     limit = float(quantile * math.sqrt(2) * noise)
     rows["difference"] = sign_of(direction) * (rows["score"] - rows["score"].iloc[0])
@@ -340,24 +290,12 @@ def pareto(table, cost="parameters", *, direction="min"):
         direction: "min" when a lower score is better, else "max".
 
     Returns:
-        The completed trials, cheapest first, with the new column pareto (a Boolean).
-
-    Raises:
-        ValueError: the table has no such column, or a completed trial has no cost.
+        The completed trials that have a cost, cheapest first, with the new column pareto (a
+        Boolean).
     """
-    if cost not in table:
-        raise ValueError(
-            f"The table has no column {cost!r}: add it, as in table[{cost!r}] = [...], one number "
-            "a trial."
-        )
-    rows = completed(table)
-    if rows[cost].isna().any():
-        names = ", ".join(rows.loc[rows[cost].isna(), "trial"])
-        raise ValueError(f"The column {cost!r} is empty for the completed trials {names}.")
-    rows = rows.assign(_loss=sign_of(direction) * rows["score"])
-    rows = rows.sort_values([cost, "_loss"], kind="stable").reset_index(drop=True)
-    points = rows[[cost, "_loss"]].to_numpy(float)
-    beaten = [
-        bool(np.any((points <= one).all(axis=1) & (points < one).any(axis=1))) for one in points
-    ]
-    return rows.drop(columns="_loss").assign(pareto=np.logical_not(beaten))
+    rows = completed(table).dropna(subset=cost)
+    points = np.column_stack([rows[cost], sign_of(direction) * rows["score"]]).astype(float)
+    order = np.lexsort(points.T[::-1])
+    rows, points = rows.iloc[order].reset_index(drop=True), points[order]
+    beaten = [np.any((points <= one).all(axis=1) & (points < one).any(axis=1)) for one in points]
+    return rows.assign(pareto=np.logical_not(beaten))

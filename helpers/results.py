@@ -1,11 +1,10 @@
-"""What a search found: its trials and histories as tables, and what can be concluded from them.
+"""What a search found: its trials, their histories and what they cost, as tables.
 
 A search is read from its project directory (``trial_*/trial.json``, and ``history.json`` where
 ``helpers.search.careful`` kept one), so nothing here needs TensorFlow, except ``small_search``.
 """
 
 import contextlib
-import csv
 import dataclasses
 import io
 import math
@@ -16,20 +15,13 @@ import re
 import numpy as np
 
 from helpers.evaluate import confidence_interval, sign_of
-from helpers.state import HISTORY, read_json, write_text
+from helpers.state import HISTORY, read_json, reason
 
 LEADING = ("trial", "status", "score", "best_epoch")
 TRAILING = ("epochs", "seconds", "message")
 RECORDED = pathlib.Path(__file__).parent / "files" / "recorded_search"
 RECORDED_TUNERS = RECORDED.with_name("recorded_tuners")
 COSTS = ("seconds", "cpu_seconds", "proposal_seconds")
-NO_NUMBER = "The score is not a number (NaN)."
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
-
-
-def holds_trials(path):
-    """Whether a folder has the folder of at least one trial in it."""
-    return any(folder.is_dir() for folder in pathlib.Path(path).glob("trial_*"))
 
 
 def project_directory(source):
@@ -39,26 +31,14 @@ def project_directory(source):
         FileNotFoundError: there is no such folder, or it holds no trial.
     """
     path = pathlib.Path(os.fspath(getattr(source, "project_dir", source)))
-    if not path.is_dir():
-        raise FileNotFoundError(
-            f"There is no folder {path}: run the search first, or check directory and project_name."
-        )
-    if not holds_trials(path):
-        raise FileNotFoundError(
-            f"The folder {path} holds no trial_… folder: the search has not started its first "
-            "trial, or this is not a project directory (it is directory/project_name)."
-        )
+    if not any(folder.is_dir() for folder in path.glob("trial_*")):
+        raise FileNotFoundError(f"{path} holds no trial: run the search, or check project_name.")
     return path
 
 
 def recorded():
     """The folder of the shipped search of 50 trials, made by ``python -m tools.record``."""
-    if not any(RECORDED.glob("trial_*")):
-        raise FileNotFoundError(
-            "This copy of the course has no recorded search (helpers/files/recorded_search): "
-            "fetch the repository again, or make it with python -m tools.record (75 minutes)."
-        )
-    return RECORDED
+    return project_directory(RECORDED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,58 +62,41 @@ class RecordedTuners:
 
 
 def recorded_tuners(folder=RECORDED_TUNERS):
-    """Read the shipped comparison of tuners.
+    """Read the shipped comparison of tuners, made by ``python -m tools.record_tuners``.
 
     Returns:
         A ``RecordedTuners``.
-
-    Raises:
-        FileNotFoundError: this copy of the course has no such record.
     """
     import pandas as pd
 
     folder = pathlib.Path(folder)
-    settings = read_json(folder / "settings.json")
-    if settings is None:
-        raise FileNotFoundError(
-            "This copy of the course has no recorded comparison (helpers/files/recorded_tuners): "
-            "fetch the repository again, or make it with python -m tools.record_tuners."
-        )
     text = {"trial": str, "tuner/trial_id": str, "message": str}
     trials = pd.read_csv(folder / "trials.csv", dtype=text).fillna({"message": ""})
-    runs = {name: [] for name in dict.fromkeys(trials["search"])}
-    for (name, _seed), part in trials.groupby(["search", "seed"]):  # sorted by seed
+    runs = {}
+    for (name, _seed), part in trials.groupby(["search", "seed"], sort=False):
         own = part.drop(columns=["search", "seed"]).dropna(axis="columns", how="all")
-        runs[name].append(own.reset_index(drop=True))
-    return RecordedTuners(
-        runs,
-        pd.read_csv(folder / "epochs.csv", dtype={"trial": str}),
-        pd.read_csv(folder / "judged.csv"),
-        settings,
-    )
-
-
-def _order(trial_id):
-    return (0, int(trial_id), "") if trial_id.isdigit() else (1, 0, trial_id)
+        runs.setdefault(name, []).append(own.reset_index(drop=True))
+    epochs = pd.read_csv(folder / "epochs.csv", dtype={"trial": str})
+    judged = pd.read_csv(folder / "judged.csv")
+    return RecordedTuners(runs, epochs, judged, read_json(folder / "settings.json"))
 
 
 def _records(source):
     """One dictionary a trial folder, sorted by trial id; an unreadable one is kept and named."""
-    records = []
-    for folder in project_directory(source).glob("trial_*"):
-        if not folder.is_dir():
-            continue
+    records = {}
+    for folder in project_directory(source).glob("trial_*/"):
         record = read_json(folder / "trial.json")
-        if not isinstance(record, dict) or "trial_id" not in record:
-            record = {
-                "status": "UNREADABLE",
-                "message": f"{folder.name}/trial.json is missing or damaged",
-            }
-        record["trial_id"] = str(record.get("trial_id", folder.name.removeprefix("trial_")))
+        if not isinstance(record, dict) or "hyperparameters" not in record:
+            message = f"{folder.name}/trial.json is missing or damaged"
+            record = {"status": "UNREADABLE", "message": message, "hyperparameters": {}}
         history = read_json(folder / HISTORY)
         record["history"] = history if isinstance(history, dict) else {}
-        records.append(record)
-    return sorted(records, key=lambda record: _order(record["trial_id"]))
+        executions = record["history"].get("executions", [])
+        lengths = [max(map(len, one.values()), default=0) for one in executions]
+        record["epochs"] = sum(lengths) if lengths else math.nan
+        records[folder.name.removeprefix("trial_")] = record
+    # Ids of one length are in order as text; a search that was extended has longer ones.
+    return dict(sorted(records.items(), key=lambda item: (len(item[0]), item[0])))
 
 
 def _column(name):
@@ -141,20 +104,20 @@ def _column(name):
     return f"hp:{name}" if name in LEADING + TRAILING else name
 
 
-def _space(records):
-    """Every hyperparameter definition of the search, by column; the trials' own come in order."""
-    space = {}
-    for record in records:
-        hyperparameters = record.get("hyperparameters") or {}
-        for item in hyperparameters.get("space", []):
-            space.setdefault(_column(item["config"]["name"]), item)
-    return space
+def space(source):
+    """The definitions of a search's hyperparameters, in the order in which they were met.
 
+    Args:
+        source: a tuner, or the path of a project directory.
 
-def _last_line(message):
-    lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
-    # An exception's class is enough: keras_tuner.src.errors.FailedTrialError is FailedTrialError.
-    return re.sub(r"^(?:\w+\.)+(\w+:)", r"\1", lines[-1]) if lines else ""
+    Returns:
+        A dictionary from a column of ``trials_table`` to ``{"class_name": ..., "config": {...}}``.
+    """
+    found = {}
+    for record in _records(source).values():
+        for item in record["hyperparameters"].get("space", []):
+            found.setdefault(_column(item["config"]["name"]), item)
+    return found
 
 
 def trials_table(source):
@@ -167,49 +130,34 @@ def trials_table(source):
         A ``pandas.DataFrame`` sorted by trial id with the columns trial (id, a string), status,
         score (NaN when there is none), best_epoch (1-based), one column a hyperparameter (NaN where
         it is inactive), epochs (all executions together) and seconds (NaN where unknown), message
-        (the last line of the reason of a failure). A hyperparameter that is called like one of
-        these columns gets the prefix ``hp:``. ``table.attrs["space"]`` holds the definitions.
+        (the reason of a failure in one line). A hyperparameter that is called like one of these
+        columns gets the prefix ``hp:``.
 
     Raises:
         FileNotFoundError: there is no search in the folder.
     """
     import pandas as pd
 
-    records = _records(source)
-    space = _space(records)
     rows = []
-    for record in records:
-        values = (record.get("hyperparameters") or {}).get("values", {})
-        executions = record["history"].get("executions", [])
-        score, step = record.get("score"), record.get("best_step")
+    for trial, record in _records(source).items():
+        score, step, message = (record.get(key) for key in ("score", "best_step", "message"))
+        values = record["hyperparameters"].get("values", {})
         rows.append(
             {
-                "trial": record["trial_id"],
-                "status": record.get("status", "UNREADABLE"),
+                "trial": trial,
+                "status": record["status"],
                 "score": math.nan if score is None else float(score),
-                "best_epoch": math.nan if step is None or score is None else int(step) + 1,
+                "best_epoch": math.nan if score is None or step is None else step + 1,
                 **{_column(name): value for name, value in values.items()},
-                "epochs": _epochs(executions),
+                "epochs": record["epochs"],
                 "seconds": record["history"].get("seconds", math.nan),
-                "message": _last_line(record.get("message")),
+                "message": reason(message) if message or record["status"] == "FAILED" else "",
             }
         )
     table = pd.DataFrame(rows)
-    names = list(space) + [
-        name for name in table if name not in space and name not in LEADING + TRAILING
-    ]
-    table = table.reindex(columns=[*LEADING, *names, *TRAILING])
-    table.attrs["space"] = space
-    return table
-
-
-def _epochs(executions):
-    """Epochs of all executions of a trial together, NaN where there is no history."""
-    return sum(_length(execution) for execution in executions) if executions else math.nan
-
-
-def _length(execution):
-    return max((len(values) for values in execution.values()), default=0)
+    names = dict.fromkeys([*space(source), *table])
+    names = [name for name in names if name not in LEADING + TRAILING]
+    return table.reindex(columns=[*LEADING, *names, *TRAILING])
 
 
 def history_table(source):
@@ -227,93 +175,16 @@ def history_table(source):
     """
     import pandas as pd
 
-    frames = []
-    for record in _records(source):
-        for number, execution in enumerate(record["history"].get("executions", []), start=1):
-            # Series, because validation_freq makes val_loss shorter than loss.
-            frame = pd.DataFrame({name: pd.Series(value) for name, value in execution.items()})
-            frame.insert(0, "epoch", np.arange(1, len(frame) + 1))
-            frame.insert(0, "execution", number)
-            frame.insert(0, "trial", record["trial_id"])
-            frames.append(frame)
+    frames = {  # Series, because validation_freq makes val_loss shorter than loss
+        (trial, number): pd.DataFrame({name: pd.Series(values) for name, values in one.items()})
+        for trial, record in _records(source).items()
+        for number, one in enumerate(record["history"].get("executions", []), start=1)
+    }
     if not frames:
-        raise FileNotFoundError(
-            f"No trial in {project_directory(source)} has a {HISTORY}: plain KerasTuner keeps one "
-            "number a trial, a tuner made by helpers.search.careful keeps every epoch."
-        )
-    return pd.concat(frames, ignore_index=True)
-
-
-def to_csv(source, path, *, overwrite=False):
-    """Write the trials as a CSV file for a spreadsheet: the table of ``trials_table``.
-
-    One row a trial, failed and unfinished ones included; what is inactive or unknown is an empty
-    cell; whole numbers stay whole, and Python reads every number back exactly (pandas does with
-    ``float_precision="round_trip"``). Text that begins with =, +, -, @, a tab or a carriage return
-    gets an apostrophe in front, because a spreadsheet would run it as a formula. The file is UTF-8
-    with commas. Spreadsheets show the trial 00 as 0; in pandas give ``dtype={"trial": str}``.
-
-    Args:
-        source: a tuner, the path of a project directory, or a trials table.
-        path: where to, for example log/trials.csv; the folder above it is made.
-        overwrite: True replaces a file that is there.
-
-    Returns:
-        The path, a ``pathlib.Path``.
-
-    Raises:
-        FileExistsError: the file exists and overwrite is False.
-        FileNotFoundError: there is no search in the folder.
-    """
-    import pandas as pd
-
-    table = source if isinstance(source, pd.DataFrame) else trials_table(source)
-    path = pathlib.Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(
-            f"{path} exists: choose another name (evaluate.free_path finds one), or overwrite=True."
-        )
-    space = table.attrs.get("space", {})
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([_cell(name) for name in table])
-    for row in table.itertuples(index=False):
-        writer.writerow(
-            [_cell(own_type(v, n, space)) for n, v in zip(table.columns, row, strict=True)]
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text.getvalue(), mode=0o644)
-    return path
-
-
-def own_type(value, name, space):
-    """A cell of a trials table as the search had it: None where empty, whole where it was whole.
-
-    A column of whole numbers with a gap holds floats, as pandas has it.
-
-    Args:
-        value: the cell.
-        name: its column.
-        space: ``table.attrs["space"]``.
-    """
-    if value is None or (isinstance(value, (float, np.floating)) and math.isnan(value)):
-        return None
-    if isinstance(value, np.generic):
-        value = value.item()
-    item = space.get(name, {})
-    listed = [*item.get("config", {}).get("values", []), item.get("config", {}).get("value")]
-    whole = item.get("class_name") == "Int" or name in ("best_epoch", "epochs")
-    whole = whole or name in ("tuner/epochs", "tuner/initial_epoch", "tuner/bracket", "tuner/round")
-    if isinstance(value, float) and value.is_integer():
-        whole = whole or any(type(one) is int and one == value for one in listed)
-        return int(value) if whole else value
-    return value
-
-
-def _cell(value):
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return "" if value is None else value
+        raise FileNotFoundError(f"No trial has a {HISTORY}: only search.careful keeps every epoch.")
+    table = pd.concat(frames, names=["trial", "execution", "epoch"]).reset_index()
+    table["epoch"] += 1
+    return table
 
 
 def hyperparameters(table):
@@ -330,29 +201,20 @@ def completed(table, need=1):
     """
     rows = table[(table["status"] == "COMPLETED") & table["score"].notna()]
     if len(rows) < need:
-        counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
-        raise ValueError(
-            f"This needs at least {need} completed trial(s) and the search has {len(rows)} "
-            f"({counts or 'no trial at all'}): let it finish, or look at results.failed(table)."
-        )
+        raise ValueError(f"{len(rows)} of {len(table)} trials have completed; {need} are needed.")
     return rows
 
 
 def failed(table):
-    """The trials that did not complete: id, status, reason and hyperparameters.
-
-    KerasTuner gives no reason where the score was not a number, so this one stands there.
-    """
-    rows = table[table["status"] != "COMPLETED"].copy()
-    rows.loc[(rows["status"] == "FAILED") & (rows["message"] == ""), "message"] = NO_NUMBER
-    return rows[["trial", "status", "message", *hyperparameters(table)]].reset_index(drop=True)
+    """The trials that did not complete: id, status, reason (message) and hyperparameters."""
+    rows = table[table["status"] != "COMPLETED"].reset_index(drop=True)
+    return rows[["trial", "status", "message", *hyperparameters(table)]]
 
 
 def ranked(table, direction="min"):
     """The completed trials, best first (equal scores stay in the order of their ids)."""
-    rows = completed(table)
-    order = np.argsort(sign_of(direction) * rows["score"].to_numpy(), kind="stable")
-    return rows.iloc[order].reset_index(drop=True)
+    upward = sign_of(direction) == 1
+    return completed(table).sort_values("score", ascending=upward, kind="stable", ignore_index=True)
 
 
 def best_so_far(table, direction="min"):
@@ -369,17 +231,10 @@ def best_so_far(table, direction="min"):
     import pandas as pd
 
     sign = sign_of(direction)
-    completed(table)
-    scores = np.where(table["status"] == "COMPLETED", table["score"], math.nan)
-    best = sign * np.fmin.accumulate(sign * scores)
-    return pd.DataFrame(
-        {
-            "trials": np.arange(1, len(table) + 1),
-            "trial": table["trial"].to_numpy(),
-            "score": scores,
-            "best": best,
-        }
-    )
+    scores = table["score"].where(table["status"] == "COMPLETED")
+    best = sign * np.fmin.accumulate(sign * completed(table)["score"].reindex(table.index))
+    trials = np.arange(1, len(table) + 1)
+    return pd.DataFrame({"trials": trials, "trial": table["trial"], "score": scores, "best": best})
 
 
 def best_by_epochs(table, direction="min"):
@@ -395,16 +250,11 @@ def best_by_epochs(table, direction="min"):
         costs no epochs.
 
     Raises:
-        ValueError: no completed trial, or its epochs are unknown (a search by plain KerasTuner).
+        ValueError: no completed trial, or one whose epochs are unknown: plain KerasTuner's.
     """
-    rows = completed(table)
-    if rows["epochs"].isna().any():
-        raise ValueError(
-            "Some trials have no history, so the epochs they took are unknown: only a tuner made "
-            "by helpers.search.careful keeps them. best_so_far counts trials instead."
-        )
     curve = best_so_far(table, direction)[["trial", "score", "best"]]
-    curve.insert(0, "epochs", table["epochs"].fillna(0).cumsum().astype(int).to_numpy())
+    unspent = table["epochs"].isna() & (table["status"] != "COMPLETED")
+    curve.insert(0, "epochs", table["epochs"].mask(unspent, 0).cumsum().astype(int))
     return curve
 
 
@@ -422,15 +272,9 @@ def costs(source):
     import pandas as pd
 
     rows = []
-    for record in _records(source):
-        history = record["history"]
-        rows.append(
-            {
-                "trial": record["trial_id"],
-                "epochs": _epochs(history.get("executions", [])),
-                **{name: history.get(name, math.nan) for name in COSTS},
-            }
-        )
+    for trial, record in _records(source).items():
+        known = {name: record["history"].get(name, math.nan) for name in COSTS}
+        rows.append({"trial": trial, "epochs": record["epochs"], **known})
     return pd.DataFrame(rows)
 
 
@@ -449,40 +293,30 @@ def compare(searches, *, direction="min", level=0.95):
         (Student's t interval of that mean, NaN with one seed) and seconds (mean, wall clock).
 
     Raises:
-        ValueError: no search, or one without a completed trial; the message names it.
+        ValueError: a search has no completed trial.
     """
     import pandas as pd
 
-    if not searches:
-        raise ValueError("There is nothing to compare: give {name: [a run a seed, ...]}.")
     rows = []
     for name, runs in searches.items():
-        tables = [
-            run if isinstance(run, pd.DataFrame) else trials_table(run)
-            for run in (runs if isinstance(runs, (list, tuple)) else [runs])
-        ]
-        try:
-            best = [float(ranked(table, direction)["score"].iloc[0]) for table in tables]
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-        interval = confidence_interval(best, level) if len(best) > 1 else None
-        rows.append(
-            {
-                "search": name,
-                "seeds": len(tables),
-                "trials": np.mean([len(table) for table in tables]),
-                "failed": np.mean([len(failed(table)) for table in tables]),
-                "epochs": np.mean([table["epochs"].sum(min_count=1) for table in tables]),
-                "best": np.mean(best),
-                "low": interval.low if interval else math.nan,
-                "high": interval.high if interval else math.nan,
-                "seconds": np.mean([table["seconds"].sum(min_count=1) for table in tables]),
-            }
-        )
-    table = pd.DataFrame(rows)
-    return table.iloc[np.argsort(sign_of(direction) * table["best"], kind="stable")].reset_index(
-        drop=True
-    )
+        runs = runs if isinstance(runs, (list, tuple)) else [runs]
+        tables = [run if isinstance(run, pd.DataFrame) else trials_table(run) for run in runs]
+        each = pd.DataFrame([_totals(table, direction) for table in tables])
+        row = {"search": name, "seeds": len(each), **each.mean(skipna=False)}
+        if len(each) > 1:
+            interval = confidence_interval(each["best"], level)
+            row |= {"low": interval.low, "high": interval.high}
+        rows.append(row)
+    columns = ["search", "seeds", "trials", "failed", "epochs", "best", "low", "high", "seconds"]
+    upward = sign_of(direction) == 1
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values("best", ascending=upward, kind="stable", ignore_index=True)
+
+
+def _totals(table, direction):
+    best = ranked(table, direction)["score"].iloc[0]
+    spent = table[["epochs", "seconds"]].sum(min_count=1)
+    return {"trials": len(table), "failed": len(failed(table)), "best": best, **spent}
 
 
 @contextlib.contextmanager
@@ -490,16 +324,12 @@ def short_paths():
     """Print what KerasTuner prints inside, with this machine's folders cut off the paths."""
     from helpers import search
 
-    text = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(text):
-            yield
-    finally:
-        shown = text.getvalue()
-        for root in (search.log_dir("."), pathlib.Path(__file__).resolve().parent.parent):
-            for folder in (root, root.resolve()):
-                shown = shown.replace(f"{folder}{os.sep}", "")
-        print(shown.replace(os.sep, "/"), end="")
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        yield
+    shown = text.getvalue()
+    for root in (search.log_dir("."), pathlib.Path(__file__).resolve().parents[1]):
+        shown = shown.replace(f"{root}{os.sep}", "")
+    print(shown.replace(os.sep, "/"), end="")
 
 
 def best_epochs(source, objective="val_loss", direction="min"):
@@ -514,12 +344,7 @@ def best_epochs(source, objective="val_loss", direction="min"):
         A ``pandas.DataFrame`` with one row a trial that has a history, sorted as in
         ``history_table``; of several executions the best one is taken.
     """
-    history = history_table(source)
-    if objective not in history:
-        raise ValueError(
-            f"The histories have no {objective!r}; they have {', '.join(list(history)[3:])}."
-        )
-    history = history[history[objective].notna()]
+    history = history_table(source).dropna(subset=objective)
     order = sign_of(direction) * history[objective]
     return history.loc[order.groupby(history["trial"], sort=False).idxmin()].reset_index(drop=True)
 
@@ -533,15 +358,16 @@ def small_search(
     batch_size=64,
     seed=1,
     directory="log",
-    project_name="random_search",
+    project_name="",
     overwrite=False,
 ):
-    """Open the random search of notebook 03; run what is missing of it, and say so.
+    """Open the random search of notebook 03; run what is missing of it.
 
     Args:
         images: what ``helpers.data.load_data`` returns.
         max_trials, epochs, executions_per_trial, batch_size, seed: as in notebook 03.
-        directory, project_name: where the search is; see ``helpers.search.log_dir``.
+        directory: the folder that the search is in; see ``helpers.search.log_dir``.
+        project_name: the folder of the search in it; empty: named after its settings, as there.
         overwrite: True starts again; the earlier search is moved aside.
 
     Returns:
@@ -555,27 +381,59 @@ def small_search(
 
     from helpers import models, search
 
+    settings = {"trials": max_trials, "runs": executions_per_trial, "epochs": epochs}
+    settings |= {"batch": batch_size, "seed": seed, "data": images.digest}
+    project_name = project_name or search.named("random_search", **settings)
+    build = models.hypermodel(images.image_shape, images.num_classes)
+    budget = {"max_trials": max_trials, "executions_per_trial": executions_per_trial, "seed": seed}
+    place = {"directory": str(search.log_dir(directory)), "project_name": project_name}
     with short_paths():
         tuner = search.careful(kt.RandomSearch)(
-            models.hypermodel(images.image_shape, images.num_classes),
-            objective=kt.Objective("val_loss", "min"),
-            max_trials=max_trials,
-            executions_per_trial=executions_per_trial,
-            seed=seed,
-            directory=str(search.log_dir(directory)),
-            project_name=project_name,
-            overwrite=overwrite,
+            build, objective=kt.Objective("val_loss", "min"), overwrite=overwrite, **budget, **place
         )
-    missing = max_trials - len(tuner.oracle.end_order)
-    if missing > 0:
-        print(f"{directory}/{project_name} lacks {missing} trials; they are run now.")
-    tuner.search(
-        images.x_train,
-        images.y_train,
-        validation_data=(images.x_val, images.y_val),
-        epochs=epochs,
-        batch_size=batch_size,
-        callbacks=[keras.callbacks.EarlyStopping(monitor="val_loss", patience=3)],
-        verbose=0,
-    )
+    stopper = keras.callbacks.EarlyStopping(monitor="val_loss", patience=3)
+    fit = {"validation_data": (images.x_val, images.y_val), "callbacks": [stopper], "verbose": 0}
+    tuner.search(images.x_train, images.y_train, epochs=epochs, batch_size=batch_size, **fit)
     return tuner
+
+
+def objective(source, direction=None):
+    """What a search was judged by, as its files say it: never guessed.
+
+    Named in fingerprint.json; else the metric that equals the score of every completed trial, with
+    its direction in trial.json.
+
+    Args:
+        source: a tuner, or the path of a project directory.
+        direction: "min" or "max", where the files do not say which is better.
+
+    Returns:
+        (name, direction, how they are known). The name is None where no file has it, and both are
+        None in a search without a score.
+
+    Raises:
+        ValueError: no file has the direction, or ``direction`` contradicts the files.
+    """
+    folder, how = project_directory(source), "as recorded by the search"
+    found = re.search(
+        r'Objective\(name="(.*?)", direction="(min|max)"\)',
+        str(read_json(folder / "fingerprint.json")),
+    )
+    known = {found.groups()} if found else None
+    for record in [] if known else _records(folder).values():
+        how = "the metric that equals the score of every trial"
+        score, metrics = record.get("score"), (record.get("metrics") or {}).get("metrics", {})
+        if record["status"] == "COMPLETED" and math.isfinite(math.nan if score is None else score):
+            equal = {
+                (name, one["direction"])
+                for name, one in metrics.items()
+                if score in [np.mean(seen["value"]) for seen in one["observations"]]
+            }
+            known = equal if known is None else known & equal
+    clear = known and len({one for _, one in known}) == 1
+    name, recorded = max(known) if clear else (None, None)
+    if direction is not None and sign_of(direction) and recorded not in (None, direction):
+        raise ValueError(f"direction={direction!r} contradicts the search: {name}, {recorded!r}.")
+    if known is not None and not (recorded or direction):
+        raise ValueError(f"{folder.name} does not record the direction: say min or max.")
+    return name, recorded or direction, how if recorded else "as given by you"

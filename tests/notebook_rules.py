@@ -41,7 +41,7 @@ TIME = re.compile(
 SANITISED = get_sanitize_patterns(
     pathlib.Path(__file__).with_name("sanitize.cfg").read_text(encoding="utf-8")
 )
-KNOWN_TAGS = {"parameters", "nbval-ignore-output"}
+KNOWN_TAGS = {"parameters", "nbval-ignore-output", "remove_cell"}
 QUIET = ("fit", "search", "evaluate", "predict")
 
 

@@ -46,7 +46,7 @@ def make(folder, output):
             f"{digest} instead of {SHA256}. Nothing was written."
         )
     output.parent.mkdir(parents=True, exist_ok=True)
-    with state.replacing(output, mode=0o644) as file:
+    with state.replacing(output) as file:
         np.savez_compressed(file, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     return digest
 
