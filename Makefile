@@ -117,7 +117,7 @@ lock: $(READY)
 
 clean:
 	rm -rf build dist *.egg-info __pycache__ .pytest_cache .ruff_cache
-	find helpers tests notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find helpers tools tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # Without this an existing environment would be used whatever PYTHON says.
