@@ -11,6 +11,7 @@ READY := $(VENV)/ready
 START := notebooks/00_start_here.ipynb
 # Most containers know no user but root, whom JupyterLab refuses unless told otherwise. It still
 # listens on loopback only and asks for its token. LAB_ARGS: further options of JupyterLab.
+LAB_IP := 127.0.0.1
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_ARGS ?=
 
@@ -78,7 +79,7 @@ $(READY): requirements.lock
 	@touch $(READY)
 
 lab: $(READY)
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 \
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m jupyterlab --ServerApp.ip=$(LAB_IP) \
 	  --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(START) $(AS_ROOT) $(LAB_ARGS)
 
 run: $(READY)
@@ -116,7 +117,7 @@ lock: $(READY)
 
 clean:
 	rm -rf build dist *.egg-info __pycache__ .pytest_cache .ruff_cache
-	find helpers tests notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find helpers tools tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # Without this an existing environment would be used whatever PYTHON says.

@@ -14,6 +14,24 @@ from tools.execute import OUTPUT_PREFIX
 
 ROOT = pathlib.Path(__file__).parent
 collect_ignore = ["build", "log", "runs"]  # notebooks in them are results, not the course
+# What `make quick` leaves out: files of tests that train, kill, run notebooks or start processes,
+# and single tests of other files. Beside a test, @pytest.mark.slow says the same.
+SLOW = {
+    "test_architecture",
+    "test_nbval_teeth",
+    "test_report",
+    "test_same_as_plain",
+    "test_scale_out",
+    "test_scale_out_faults",
+    "test_search",
+    "test_search_kills",
+    "test_checks::test_papermill_stops_at_wrong_values_and_unknown_names_with_one_line",
+    "test_compare::test_the_costs_of_a_real_search_are_recorded",
+    "test_compare::test_the_recorder_runs_resumes_judges_and_ships",
+    "test_results::test_reading_a_folder_needs_no_tensorflow",
+    "test_results::test_the_small_search_is_named_by_its_settings_and_run_once",
+    "test_setup::test_importing_helpers_imports_no_heavy_package",
+}
 OUTPUT = pytest.StashKey[tempfile.TemporaryDirectory]()
 
 
@@ -32,8 +50,13 @@ def pytest_unconfigure(config):
         config.stash[OUTPUT].cleanup()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest reads the marks for -m
 def pytest_collection_modifyitems(items):
-    """Tests first, then the notebooks in the course's order."""
+    """Tests first, then the notebooks in the course's order; mark what is slow."""
+    for item in items:
+        name = f"{item.path.stem}::{getattr(item, 'originalname', '')}"
+        if item.path.stem in SLOW or name in SLOW:
+            item.add_marker(pytest.mark.slow)
 
     def place(item):
         is_notebook = item.path.suffix == ".ipynb"

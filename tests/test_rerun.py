@@ -286,8 +286,8 @@ def test_a_search_with_other_parameters_has_a_folder_of_its_own_that_04_and_05_f
 ):
     monkeypatch.setenv("COURSE_OUTPUT", str(tmp_path / "copy"))
     log = tmp_path / "copy" / "log"
-    one = {"images": 240, "max_trials": 5, "epochs": 1, "batch_size": 120}
-    other = {"images": 300, "max_trials": 6, "epochs": 2, "batch_size": 60, "seed": 1000}
+    one = {"images": 240, "max_trials": 2, "epochs": 1, "batch_size": 240}
+    other = {"images": 300, "max_trials": 5, "epochs": 2, "batch_size": 300, "seed": 1000}
     papermill("03_random_search", tmp_path, **one)
     first = searches(log)
     papermill("03_random_search", tmp_path, **other)

@@ -1,6 +1,6 @@
 """What the search layer costs and saves, as ratios within one run, so that any machine can compare.
 
-    python tools/bench.py [--trials 6] [--repeats 3]
+    python -m tools.bench [--trials 6] [--repeats 3]
 
 Four ways to train the same small models: a plain Keras loop, plain KerasTuner, KerasTuner with the
 layer but without gc.freeze, and the layer. Each repeat runs all four, in turn, in this process;

@@ -1,6 +1,6 @@
 """How much a process grows with every trial of a search.
 
-    python tools/memory.py [--trials 100]
+    python -m tools.memory [--trials 100]
 
 Prints the resident memory after 10 trials and at the end, and the growth between, in MB a trial.
 Keras and TensorFlow keep something of every model that was traced, with plain KerasTuner and with
