@@ -72,6 +72,20 @@ def describe_callbacks(callbacks):
     return found
 
 
+def of_tuner(tuner, arguments):
+    """The fingerprint of a careful tuner; ``arguments`` are those of its constructor that score."""
+    executions = getattr(tuner, "executions_per_trial", 1)
+    return {
+        "tuner": tuner.tuner_class.__name__,
+        "objective": str(tuner.oracle.objective),
+        "seed": int(tuner.seed),
+        "space": describe_space(tuner.oracle.get_space().space),
+        "model (layers, loss, optimizer)": tuner.model_digest,
+        "arguments": describe({"executions_per_trial": executions} | arguments),
+        "versions": versions(),
+    }
+
+
 def describe_fit(args, kwargs):
     """The fingerprint of search()'s arguments: arrays by digest, callbacks by their settings."""
     names = [*FIT_ORDER, *(f"argument {i + 1}" for i in range(len(FIT_ORDER), len(args)))]

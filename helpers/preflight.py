@@ -1,20 +1,17 @@
 """What is looked at before the first trial; a mistake gives one message, and nothing was written.
 
 Every check here is a chance to refuse something right, so there are twelve: the seed; the direction
-of the objective; the place of the project; tensorboard; a model instead of build; build that
-returns nothing; both ends of the space (a note only); one real batch through the path that a trial
-takes, which finds lengths, shapes and labels that do not fit; the objective among its metrics;
-validation data for a val_ objective; NaN in x; the disk. And the fingerprint: what trials were made
-with, so that a project directory holds trials of one search only.
+of the objective; a model instead of build; build that returns nothing; tensorboard; one real batch
+through the path that a trial takes, which finds lengths, shapes and labels that do not fit, on the
+largest model and, where that cannot be built or trained (a note only), on the one with default
+values; the objective among its metrics, and so validation data for a val_ objective; NaN in x that
+the model does not take; the disk; and in ``fingerprint`` that the folder holds the same search.
 """
 
 import errno
-import importlib.util
 import inspect
 import math
 import numbers
-import os
-import pathlib
 import shutil
 
 import numpy as np
@@ -37,12 +34,6 @@ def arguments(tuner_class, args, kwargs):
     return found
 
 
-def takes_seed(tuner_class):
-    """Whether the constructor of a tuner class, or of one of its bases, has the argument seed."""
-    made = [base.__init__ for base in tuner_class.__mro__ if "__init__" in vars(base)]
-    return any("seed" in inspect.signature(init).parameters for init in made[:-1])
-
-
 def trains_itself(tuner_class):
     """Whether a tuner class trains in its own ``run_trial``, not in KerasTuner's."""
     import keras_tuner as kt
@@ -56,7 +47,6 @@ def constructor(tuner_class, given):
 
     Raises:
         TypeError, ValueError: seed, objective or build is missing or of the wrong kind.
-        NotADirectoryError: the project directory cannot be made.
         ModuleNotFoundError: tensorboard is missing.
     """
     import keras
@@ -75,22 +65,8 @@ def constructor(tuner_class, given):
                 f"objective={one!r} leaves the direction to a guess, which is wrong for some "
                 f'metrics: write kt.Objective({one!r}, "min") or kt.Objective({one!r}, "max").'
             )
-    place = pathlib.Path(given.get("directory") or ".").absolute() / (
-        given.get("project_name") or "untitled_project"
-    )
-    while not os.path.lexists(place):
-        place = place.parent
-    if not place.is_dir():
-        raise NotADirectoryError(
-            f"directory and project_name: {state.shown(place)} is a file, so the search cannot be "
-            "kept there: give another directory."
-        )
-    tensorflow = keras.backend.backend() == "tensorflow"
-    if tensorflow and importlib.util.find_spec("tensorboard") is None:
-        raise ModuleNotFoundError(
-            "KerasTuner needs tensorboard in every trial (Keras #22376): install it with "
-            "python -m pip install tensorboard, then restart."
-        )
+    if keras.backend.backend() == "tensorflow":
+        import tensorboard  # noqa: F401  KerasTuner imports it in every trial (Keras #22376)
     build = given.get("hypermodel")
     if isinstance(build, keras.Model):
         raise TypeError(
@@ -165,26 +141,20 @@ def _spaces(tuner):
     return {"largest": largest, "default": default}
 
 
-def is_tried(tuner, x):
-    """Whether one batch can go through a trial's path without changing what trials see.
+def search(tuner, args, kwargs):
+    """Take one batch through the path of a trial; returns the bytes of the largest checkpoint.
 
     Not where a tuner trains in its own way, where a HyperModel's own ``fit`` does not call
     another's, and not for an iterator, whose first batch would be gone.
-    """
-    if trains_itself(tuner.tuner_class) or hasattr(x, "__next__"):
-        return False
-    return "fit" in type(tuner.hypermodel).fit.__code__.co_names
-
-
-def search(tuner, args, kwargs):
-    """Take one batch through the path of a trial; returns the bytes of the largest checkpoint.
 
     Raises:
         ValueError: no model can be trained, the objective is not measured, or NaN in x.
         OSError: the checkpoints do not fit on the disk.
     """
     fit = dict(zip(fingerprint.FIT_ORDER, args, strict=False)) | kwargs
-    if not is_tried(tuner, fit.get("x")):
+    if trains_itself(tuner.tuner_class) or hasattr(fit.get("x"), "__next__"):
+        return 0
+    if "fit" not in type(tuner.hypermodel).fit.__code__.co_names:
         return 0
     for which, hp in _spaces(tuner).items():
         try:
@@ -205,18 +175,18 @@ def search(tuner, args, kwargs):
     if metrics is not None and not fit.get("callbacks"):
         _check_objective(tuner.oracle.objective, metrics)
     _check_nan(model, fit.get("x"))
-    size = _checkpoint_bytes(model)
-    _check_disk(tuner, size)
+    variables = [*model.variables, *getattr(model.optimizer, "variables", [])]
+    size = sum(math.prod(v.shape) * 4 for v in {id(v): v for v in variables}.values())
+    check_room(tuner.project_path.parent, tuner.missing() * size)
     return size
 
 
 def _check_objective(objective, metrics):
     for name in getattr(objective, "name_to_direction", [objective.name]):
         if name not in (*metrics, "default_objective"):
-            unvalidated = name.startswith("val_") and not any("val_" in m for m in metrics)
-            hint = " search() got no validation_data, for one." if unvalidated else ""
             raise ValueError(
-                f"The objective {name!r} is not measured: a trial gives {', '.join(metrics)}.{hint}"
+                f"The objective {name!r} is not measured: a trial gives {', '.join(metrics)}. "
+                "A val_ metric needs validation_data, and every metric its name in compile."
             )
 
 
@@ -230,30 +200,14 @@ def _check_nan(model, x):
             )
 
 
-def _checkpoint_bytes(model):
-    """Bytes of the weights and of the optimizer's variables, which a checkpoint holds too."""
-    variables = [*model.variables, *getattr(model.optimizer, "variables", [])]
-    return sum(math.prod(v.shape) * 4 for v in {id(v): v for v in variables}.values())
-
-
-def _check_disk(tuner, size):
-    """Refuse a search whose checkpoints, ``size`` bytes each, will not fit on the disk."""
-    place = pathlib.Path(tuner.directory).absolute()
-    while not place.exists():
-        place = place.parent
-    needed, free = tuner.missing() * size, shutil.disk_usage(place).free
-    if needed > free:
-        raise OSError(
-            errno.ENOSPC,
-            f"The checkpoints of this search need about {needed / 1e6:,.0f} MB and the disk of "
-            f"directory has {free / 1e6:,.0f} MB free: free space or use another directory",
-        )
-
-
-def check_room(folder, largest):
-    """Refuse to start a trial on a disk without room for its weights.
+def check_room(folder, needed):
+    """Refuse to fill the disk of ``folder`` with ``needed`` bytes of checkpoints.
 
     HDF5 can end the whole process when the disk fills up while it writes: better to stop before.
     """
-    if shutil.disk_usage(folder).free < 1.5 * largest + SPARE_BYTES:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    free = shutil.disk_usage(folder).free
+    if free < needed + SPARE_BYTES:
+        raise OSError(
+            errno.ENOSPC,
+            f"No space left on device for {needed / 1e6:,.0f} MB of checkpoints; free space",
+        )

@@ -121,7 +121,11 @@ def prepare(resolved, wanted=None):
 
 
 class ThisPython(AsyncKernelManager):
-    """Kernels are this Python, whatever kernels the user has; their stderr goes to a log."""
+    """Kernels are this Python, whatever kernels the user has.
+
+    What they write to their stderr, such as TensorFlow's log, goes to kernel.log of COURSE_OUTPUT,
+    and nowhere without that.
+    """
 
     async def start_kernel(self, **options):
         """Start the kernel."""
@@ -132,7 +136,7 @@ class ThisPython(AsyncKernelManager):
 
 
 def execute(path, target=None, values=None, **options):
-    """papermill's execute_notebook in a kernel of this Python; kernel.log goes to COURSE_OUTPUT.
+    """papermill's execute_notebook in a kernel of this Python.
 
     ipykernel stores what C++ code and child processes write, such as TensorFlow's log, but not
     under pytest and so not under nbval. The variable by which it knows is set here too, so that

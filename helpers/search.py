@@ -72,14 +72,7 @@ class CarefulMixin:
         The other arguments are those of the KerasTuner class.
     """
 
-    def __init__(
-        self,
-        *args,
-        progress=True,
-        accept_mismatch=False,
-        check=True,
-        **kwargs,
-    ):
+    def __init__(self, *args, progress=True, accept_mismatch=False, check=True, **kwargs):
         given = preflight.arguments(self.tuner_class, args, kwargs)
         own_seed = given.get("seed", getattr(given.get("oracle"), "seed", None))
         self.model_digest = preflight.constructor(self.tuner_class, given | {"seed": own_seed})
@@ -88,10 +81,8 @@ class CarefulMixin:
         self.check = check
         self._largest = 0  # bytes of the largest model's checkpoint, as far as known
         self._constructed = False
-        if preflight.takes_seed(self.tuner_class):
+        if "seed" in given:
             given["seed"] = own_seed or SEED_FOR_ZERO
-        else:
-            given.pop("seed", None)
         overwrite = given.pop("overwrite", False)
         super().__init__(**given)
         self._constructed = True
@@ -100,17 +91,7 @@ class CarefulMixin:
             return
         state.make_careful(self.oracle)
         not_scored = {k: v for k, v in given.items() if k not in NOT_SCORED}
-        self._identity = {
-            "tuner": self.tuner_class.__name__,
-            "objective": str(self.oracle.objective),
-            "seed": int(self.seed),
-            "space": fingerprint.describe_space(self.oracle.get_space().space),
-            "model (layers, loss, optimizer)": self.model_digest,
-            "arguments": fingerprint.describe(
-                {"executions_per_trial": getattr(self, "executions_per_trial", 1)} | not_scored
-            ),
-            "versions": fingerprint.versions(),
-        }
+        self._identity = fingerprint.of_tuner(self, not_scored)
         self._open(overwrite)
 
     # ------------------------------------------------ the project directory
@@ -251,7 +232,7 @@ class CarefulMixin:
         }
         start, cpu = time.perf_counter(), time.process_time()
         try:
-            preflight.check_room(folder, self._largest)
+            preflight.check_room(folder, 1.5 * self._largest)
             keras.utils.set_random_seed(trial_seed(self.seed, trial.trial_id))
             results = super().run_trial(trial, *args, **kwargs)
             history |= {

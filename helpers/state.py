@@ -15,6 +15,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 
 FINGERPRINT = "fingerprint.json"
 HISTORY = "history.json"  # the metrics of every epoch, beside a trial.json
@@ -114,7 +115,8 @@ def role():
 def reason(message):
     """Why a trial failed, in one line: the last one of its message, which is a traceback."""
     lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "Its score is not a number (NaN)."
+    line = lines[-1] if lines else "Its score is not a number (NaN)."
+    return re.sub(r"^(\w+\.)+(?=\w+:)", "", line)[:300]  # an exception's name without its module
 
 
 def free_name(path):
