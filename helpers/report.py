@@ -20,7 +20,6 @@ from helpers import rerun, results, state
 
 FRAME = pathlib.Path(__file__).parent / "files" / "report.html"
 NOTEBOOK = rerun.NOTEBOOKS / "report.ipynb"
-HIDDEN = {"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": ["remove_cell"]}}
 
 
 def page(folder, title=None, beside=(), direction=None):
@@ -33,12 +32,14 @@ def page(folder, title=None, beside=(), direction=None):
         direction: "min" or "max", where the search does not record it.
     """
     from nbconvert import HTMLExporter
-    from traitlets.config import Config
+    from nbconvert.preprocessors import TagRemovePreprocessor
 
     given = {"project": str(folder), "beside": [*map(str, beside)], "direction": direction or ""}
     notebook = rerun.execute(NOTEBOOK, values=given)
     shown = {"exclude_input": True, "exclude_output_prompt": True, "anchor_link_text": ""}
-    exporter = HTMLExporter(Config(HIDDEN), template_name="basic", **shown)
+    exporter = HTMLExporter(template_name="basic", **shown)
+    hidden = TagRemovePreprocessor(enabled=True, remove_cell_tags={"remove_cell"})
+    exporter.register_preprocessor(hidden)
     body, _resources = exporter.from_notebook_node(notebook)
     title = html.escape(title or f"Report on the search {folder.name}")
     filled = {"title": title, "date": f"{datetime.date.today():%d %B %Y}", "body": body}
