@@ -9,6 +9,10 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv pip install --python $(PY)
 READY := $(VENV)/ready
 START := notebooks/00_start_here.ipynb
+# Most containers know no user but root, whom JupyterLab refuses unless told otherwise. It still
+# listens on loopback only and asks for its token. LAB_ARGS: further options of JupyterLab.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+LAB_ARGS ?=
 
 # One package's lines of the lock, hashes included: uv is installed from them before everything else.
 locked = sed -n '/^$(1)==/,/^[^ ]/{/^$(1)==/p;/^ /p;}' requirements.lock
@@ -34,12 +38,13 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_INDEX_STRATEGY ?= unsafe-best-match
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help setup lab run test lint execute record bench slides lock clean
+.PHONY: help setup lab run test quick lint execute record bench slides lock clean
 
 help:
 	@echo "make lab      set up, then open the course in JupyterLab"
 	@echo "make run      set up, then run every notebook into a new folder of runs/, one HTML page each"
 	@echo "make test     set up, then check everything that CI checks"
+	@echo "make quick    check style and all tests without training, kill or notebook: a minute"
 	@echo "make lint     check the style of modules, tests and notebooks"
 	@echo "make execute  run the notebooks and save them with their outputs"
 	@echo "make record   run or resume the recorded search (75 minutes) and comparison (2 hours)"
@@ -74,7 +79,7 @@ $(READY): requirements.lock
 
 lab: $(READY)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 \
-	  --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(START)
+	  --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(START) $(AS_ROOT) $(LAB_ARGS)
 
 run: $(READY)
 	@$(PY) -m helpers.rerun
@@ -82,12 +87,15 @@ run: $(READY)
 test: lint
 	@$(PY) -m pytest
 
+quick: lint
+	@$(PY) -m pytest -q -m "not slow" tests
+
 lint: $(READY)
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 
 execute: $(READY)
-	@$(PY) -m helpers.rerun --in-place
+	@$(PY) -m tools.execute
 
 record: $(READY)
 	@$(PY) -m tools.record

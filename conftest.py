@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from helpers.rerun import OUTPUT_PREFIX
+from tools.execute import OUTPUT_PREFIX
 
 ROOT = pathlib.Path(__file__).parent
 collect_ignore = ["build", "log", "runs"]  # notebooks in them are results, not the course

@@ -1,107 +1,79 @@
-"""Progress of a search: a bar in a notebook, a line a trial in a terminal or a log file.
+"""One line of progress of a search; KerasTuner's own display clears the cell that it writes to."""
 
-In a notebook the bar with the best score and the time left is updated in place, and put back to
-its first, timeless form at the end: a stored notebook stays the same from run to run.
-"""
-
-import html
 import sys
 import time
 
 
-def in_notebook():
-    """Whether the code runs in a Jupyter kernel."""
-    try:
-        return get_ipython().__class__.__name__ == "ZMQInteractiveShell"  # noqa: F821
-    except NameError:
-        return False
+class Line:
+    """One line of progress: in place in a notebook and a terminal, one a trial in a log file.
 
-
-def duration(seconds):
-    """A rounded time in words."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-class Progress:
-    """Shows how far one call of search() is.
-
-    Args:
-        tuner: a careful tuner.
-        wanted: "auto", True or False, as given to the tuner.
-        verbose: as given to search(), None where it was left out; 0 silences "auto".
-        estimate: {"bytes", "seconds"} from the checks before the search, or None.
+    A notebook stores its last state.
     """
 
-    def __init__(self, tuner, wanted, verbose, estimate):
-        silent = wanted is False or (wanted == "auto" and verbose == 0)
-        self.tuner = tuner
-        self.total = tuner.oracle.max_trials
-        self.start = self.last = time.monotonic()
-        self.ran = 0
-        self.title = f"Search in {tuner._shown}: {self.total or 'all'} trials"
+    def __init__(self, tuner):
+        self.tuner, self.running, self.ran = tuner, None, 0
+        self.start = self.shown = time.monotonic()
+        self.silent = tuner.progress is False or tuner.missing() <= 0
+        self.in_place = sys.stdout is not None and sys.stdout.isatty()
         self.display = None
-        if silent or (self.total and tuner._left() <= 0):
-            self.kind = "silent"
-        elif in_notebook():
-            self.kind = "notebook"
-            self._open_display()
+
+    def text(self):
+        """Trials done, the best score, the trial that runs, time spent and time left."""
+        oracle = self.tuner.oracle
+        done, total = len(self.tuner._ended()), oracle.max_trials
+        spent = time.monotonic() - self.start
+        parts = [f"{done} of {total} trials" if total else f"{done} trials"]
+        if best := oracle.get_best_trials(1):
+            parts.append(f"best {oracle.objective.name} {best[0].score:.4f} in {best[0].trial_id}")
+        if self.running:
+            parts.append(f"{self.running.trial_id} is running")
+        parts.append(f"{clock(spent)} spent")
+        if total and self.ran and self.running:
+            parts.append(f"about {clock(spent / self.ran * (total - done))} left")
+        return ", ".join(parts)
+
+    def show(self, trial=None, last=False):
+        """Show the line; at most once a second while a trial runs."""
+        now = time.monotonic()
+        if self.silent or (trial is self.running and not last and now - self.shown < 1):
+            return
+        self.running, self.shown = trial, now
+        if in_notebook():
+            self._display({"text/plain": self.text()})
+        elif self.in_place:
+            print(f"\r\x1b[K{self.text()}", end="\n" if last else "", flush=True)
+        elif last or trial is None:
+            print(self.text(), flush=True)
+
+    def _display(self, data):
+        from IPython.display import display, update_display
+
+        if self.display is None:
+            self.display = display(data, raw=True, display_id=True)
         else:
-            tty = sys.stdout is not None and sys.stdout.isatty()
-            self.kind = "terminal" if tty else "lines"
-            print(self.title + (self._estimated(estimate) if tty else "") + ".")
+            update_display(data, raw=True, display_id=self.display.display_id)
 
-    def _estimated(self, estimate):
-        if not estimate or not estimate["seconds"]:
-            return ""
-        left = max(0, (self.total or 0) - len(self.tuner._ended()))
-        text = f", about {estimate['bytes'] / 1e6:,.0f} MB of checkpoints"
-        return text + (f", {duration(estimate['seconds'] * left)} at most" if left else "")
-
-    def trial(self, trial):
-        """Say that a trial has ended."""
+    def end(self, trial):
+        """Count a trial that has ended."""
         self.ran += 1
-        if self.kind == "silent":
-            return
-        done = len(self.tuner._ended())
-        name = self.tuner.oracle.objective.name
-        text = f"{done} of {self.total}" if self.total else f"{done} done"
-        score = "failed" if trial.score is None or trial.status != "COMPLETED" else ""
-        text += f": trial {trial.trial_id} {score or f'{name} {trial.score:.4f}'}"
-        best = self.tuner._completed(1)
-        if best:
-            text += f", best {best[0].score:.4f} (trial {best[0].trial_id})"
-        if self.kind == "lines":
-            print(text)
-            return
-        left = (self.total or done) - done
-        seconds = (time.monotonic() - self.start) / self.ran * left
-        text += f", {duration(seconds)} left" if left else ""
-        if self.kind == "terminal":
-            print(text)
-        else:
-            self._update(done, text)
+        if self.in_place and trial.status == "FAILED" and not in_notebook():
+            print("\r\x1b[K", end="")
+        self.show()
 
     def close(self):
-        """Put a notebook's bar back to its first form."""
-        if self.display is not None:
-            self.display.update(self._html(0, self.title))
+        """Show the last state."""
+        if self.in_place or in_notebook():
+            self.show(last=True)
 
-    def _open_display(self):
-        from IPython.display import display
 
-        self.display = display(self._html(0, self.title), display_id=True)
+def clock(seconds):
+    """A time as minutes:seconds, or hours:minutes:seconds."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
-    def _update(self, done, text):
-        self.display.update(self._html(done, text))
 
-    def _html(self, done, text):
-        from IPython.display import HTML
-
-        bar = ""
-        if done:
-            bar = f'<progress value="{done}" max="{self.total or done}"></progress> '
-        return HTML(f"<div>{bar}{html.escape(text)}</div>")
+def in_notebook():
+    """Whether the code runs in a Jupyter kernel."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

@@ -1,27 +1,31 @@
 """The search layer: KerasTuner's own tuners, so that a search loses, mixes up and hides nothing.
 
-``careful(kt.RandomSearch)`` gives a subclass that is used like the original, for all four tuners
-and for your own subclasses. It adds seeds per trial, state files that survive a kill or a full
-disk, a fingerprint and a lock in the project directory, checks before the first trial, progress,
-a word on everything that went wrong, and the history of every epoch. Plain KerasTuner is untouched.
+``careful(kt.RandomSearch)`` gives a subclass that is used like the original, for every tuner class
+and for your own subclasses. It adds a seed for each trial, state files that survive a kill or a
+full disk, a fingerprint and a lock in the project directory, one real batch before the first trial,
+a line of progress, a word on each failure when it happens, and the history of every epoch. What
+plain KerasTuner runs, it runs, with the same proposals. Plain KerasTuner is untouched.
 """
 
 import contextlib
-import errno
 import functools
 import gc
 import os
 import pathlib
 import time
+import zlib
 
-from helpers import preflight, state
-from helpers.progress import Progress
+from helpers import fingerprint, preflight, state
+from helpers.progress import Line
 from helpers.state import HISTORY, write_json
 
 __all__ = ["HISTORY", "CarefulMixin", "careful", "log_dir", "named", "trial_seed", "write_json"]
 
 SEED_FOR_ZERO = 2**31 - 1  # KerasTuner takes seed=0 for "no seed": its oracle gets this instead
-TOO_MANY_FAILURES = "Number of consecutive failures"
+NOT_SCORED = (  # arguments that say nothing about a score, or stand elsewhere in the fingerprint
+    *("hypermodel", "oracle", "objective", "seed", "directory", "project_name", "overwrite"),
+    *("max_trials", "hyperparameters", "max_consecutive_failed_trials", "tuner_id"),
+)
 
 
 def log_dir(directory):
@@ -52,83 +56,57 @@ def named(stem, **settings):
 
 def trial_seed(seed, trial_id):
     """The random seed of one trial: a function of the search's seed and the trial id alone."""
-    return 1000 * seed + int(trial_id)
+    number = int(trial_id) if trial_id.isdigit() else zlib.crc32(trial_id.encode())
+    return (1000 * seed + number) % 2**32
 
 
 class CarefulMixin:
     """Mixed in front of a KerasTuner tuner class by ``careful``.
 
     Args:
-        seed: whole number from 0; needed. The same seed gives the same trials, bit for bit.
-        progress: "auto" shows progress unless search() gets verbose=0; True always; False never.
-        keep_checkpoints: keep the weights of the best so many trials only; None keeps all.
+        seed: whole number; needed, except with an ``oracle``, whose seed counts. The same seed
+            gives the same trials, bit for bit.
+        progress: False shows no line of progress.
         accept_mismatch: True goes on with trials that were made under other settings.
-        check: False skips the checks of data, build function and disk before the first trial.
-        The other arguments are those of the KerasTuner class, most of them by name.
+        check: False sends no batch through a trial's path before the first trial.
+        The other arguments are those of the KerasTuner class.
     """
 
-    def __init__(
-        self,
-        *args,
-        seed=None,
-        progress="auto",
-        keep_checkpoints=None,
-        accept_mismatch=False,
-        check=True,
-        **kwargs,
-    ):
-        preflight.options(progress, keep_checkpoints, accept_mismatch, check)
-        given = preflight.constructor(self.tuner_class, args, kwargs | {"seed": seed})
-        self._given = given
-        self.keep_checkpoints = keep_checkpoints
+    def __init__(self, *args, progress=True, accept_mismatch=False, check=True, **kwargs):
+        given = preflight.arguments(self.tuner_class, args, kwargs)
+        own_seed = given.get("seed", getattr(given.get("oracle"), "seed", None))
+        self.model_digest = preflight.constructor(self.tuner_class, given | {"seed": own_seed})
+        self.progress = progress
         self.accept_mismatch = accept_mismatch
         self.check = check
-        self.progress = progress
-        self._fit_verbose = None
-        self._asked = self._proposal = 0.0  # when the oracle was asked, and how long it took
-        self._largest = 0  # bytes of the largest model's weights, as far as known
-        self.model_digest = self._first_build(given)
-        self._loading = True  # see project_dir
-        super().__init__(**(given | {"seed": seed or SEED_FOR_ZERO, "overwrite": False}))
-        self._loading = False
-        self.seed = seed  # some KerasTuner classes set it to what their oracle got
-        if state.role() != "worker":  # the chief owns the directory
-            self.initial_space = self.oracle.get_space().space
-            self._open(given.get("overwrite", False))
-
-    def _first_build(self, given):
-        """Build with the default values, so that a mistake in build gives one message."""
-        if preflight.has_own_run_trial(self.tuner_class) or given.get("hypermodel") is None:
-            return None
-        return preflight.first_build(
-            given["hypermodel"], given.get("hyperparameters"), bool(given.get("loss"))
-        )
+        self._largest = 0  # bytes of the largest model's checkpoint, as far as known
+        self._constructed = False
+        if "seed" in given:
+            given["seed"] = own_seed or SEED_FOR_ZERO
+        overwrite = given.pop("overwrite", False)
+        super().__init__(**given)
+        self._constructed = True
+        self.seed = own_seed  # some KerasTuner classes set it to what their oracle got
+        if state.role() == "worker":  # the chief owns the directory
+            return
+        state.make_careful(self.oracle)
+        not_scored = {k: v for k, v in given.items() if k not in NOT_SCORED}
+        self._identity = fingerprint.of_tuner(self, not_scored)
+        self._open(overwrite)
 
     # ------------------------------------------------ the project directory
-
-    @property
-    def oracle(self):
-        """KerasTuner's oracle, made careful on its way in."""
-        return self._oracle
-
-    @oracle.setter
-    def oracle(self, value):
-        import keras_tuner as kt
-
-        self._oracle = state.make_careful(value) if isinstance(value, kt.Oracle) else value
 
     @property
     def project_dir(self):
         """The folder of this search, made when it is missing.
 
-        During KerasTuner's constructor it names a folder that is not there, so that the constructor
-        writes, deletes and reloads nothing: ``_open`` does that afterwards, checked and locked.
+        KerasTuner's constructor would reload what is there, before its trials are known to fit:
+        to it the folder looks new, and ``_open`` loads it afterwards, compared and locked.
         """
-        path = os.path.join(str(self.directory), self.project_name)
-        if self._loading:
-            return os.path.join(path, "not-open-yet")
-        os.makedirs(path, exist_ok=True)
-        return path
+        if not self._constructed:
+            return os.path.join(str(self.directory), self.project_name, "new")
+        self.project_path.mkdir(parents=True, exist_ok=True)
+        return str(self.project_path)
 
     @property
     def project_path(self):
@@ -138,24 +116,22 @@ class CarefulMixin:
     def _open(self, overwrite):
         """Load the trials that are in the project directory, or move them aside."""
         folder = self.project_path
-        with state.lock_if_used(folder, self):
+        if not (folder / "oracle.json").exists() and not any(folder.glob("trial_*/trial.json")):
+            return
+        with state.lock(folder):
             if overwrite:
                 moved = state.move_aside(folder)
-                if moved:
-                    print(f"Moved the earlier search {state.shown(folder)} to {moved.name}.")
-            elif _holds_search(folder):
-                self._verify(self._identity())
-                self.reload()
+                print(f"Moved the earlier search {state.shown(folder)} to {moved.name}.")
+                return
+            if (folder / state.FINGERPRINT).exists():  # plain KerasTuner's has none
+                fingerprint.compare(folder, self._identity, self.accept_mismatch)
+            self.reload()
 
     def reload(self):
-        """Load the trials of the project directory; says how many, and what had to be repaired."""
+        """Load the trials of the project directory; says how many."""
         self.oracle.reload()
-        notes = self.oracle.repair.notes
-        for note in notes:
-            print(note)
-        done = len(self._ended())
-        wanted = self.oracle.max_trials or "all"
-        if done:
+        if done := len(self._ended()):
+            wanted = self.oracle.max_trials or "all"
             print(f"{done} of {wanted} trials are already finished in {self._shown}.")
 
     def save(self):
@@ -173,43 +149,9 @@ class CarefulMixin:
     def _ended(self):
         return [t for t in self.oracle.trials.values() if t.status in state.ENDED]
 
-    def _identity(self):
-        """The part of the fingerprint that is known before search()."""
-        not_scored = {"hypermodel", "objective", "seed", "directory", "project_name", "overwrite"}
-        not_scored |= {"max_trials", "hyperparameters", "max_consecutive_failed_trials", "tuner_id"}
-        arguments = {k: v for k, v in self._given.items() if k not in not_scored}
-        return {
-            "tuner": self.tuner_class.__name__,
-            "objective": str(self.oracle.objective),
-            "seed": int(self.seed),
-            "space": state.describe_space(self.initial_space),
-            "model (layers, loss, optimizer)": self.model_digest,
-            "arguments": state.describe(
-                {"executions_per_trial": self.executions_per_trial} | arguments
-            ),
-            "versions": state.versions(),
-        }
-
-    def _verify(self, present):
-        """Refuse a directory whose trials were made under other settings than ``present``."""
-        folder = self.project_path
-        if self.accept_mismatch or not any(folder.glob("trial_*")):
-            return
-        stored = state.read_json(folder / state.FINGERPRINT)
-        if isinstance(stored, dict):
-            lines = state.differences({k: stored.get(k) for k in present}, present)
-        else:
-            lines = state.plain_differences(folder, self.initial_space, self.oracle)
-            if "fit" in present and not lines and self._left():
-                lines = ["fingerprint: none in the directory, so its data cannot be compared"]
-        if lines:
-            raise state.refuse(folder, lines)
-
-    def _left(self):
+    def missing(self):
         """How many trials are still to run, as far as that is known."""
-        if self.oracle.max_trials is None:
-            return 1
-        return self.oracle.max_trials - len(self._ended())
+        return (self.oracle.max_trials or len(self.oracle.trials) + 1) - len(self._ended())
 
     # ------------------------------------------------ searching
 
@@ -217,95 +159,55 @@ class CarefulMixin:
         """Search as KerasTuner does; arguments are those of ``model.fit``.
 
         Raises:
-            ValueError, TypeError: a mistake found before the first trial; nothing was written.
+            ValueError, OSError: a mistake found before the first trial; nothing was written.
             Mismatch: the directory holds trials of another search.
             ProjectInUse: another process searches there.
-            OSError: the disk is full; free space and call search() again.
-            RuntimeError: too many trials failed in a row.
+            FatalRuntimeError: the disk is full; free space and call search() again.
         """
+        if len(fit_args) < 5 and not self._trains_itself():
+            fit_kwargs = {"verbose": 0} | fit_kwargs
         if state.role() == "worker":
-            self._search(fit_args, fit_kwargs)
+            super().search(*fit_args, **fit_kwargs)
             return
-        verbose = fit_kwargs.get("verbose")
-        fit = preflight.named(fit_args, fit_kwargs)
-        estimate = self._check_before(fit)
         folder = self.project_path
-        with state.lock(folder, self):
+        present = self._identity | {"fit": fingerprint.describe_fit(fit_args, fit_kwargs)}
+        with state.lock(folder):
+            if self.missing() > 0:
+                fingerprint.compare(folder, present, self.accept_mismatch)
+            if self.check and self.missing() > 0:
+                self._largest = preflight.search(self, fit_args, fit_kwargs)
             self._check_unchanged()
-            fingerprint = self._identity() | {"fit": state.describe_fit(fit)}
-            self._verify(fingerprint)
-            with self._explained():
-                folder.mkdir(parents=True, exist_ok=True)
-                state.remove_leftovers(folder)
-                write_json(folder / state.FINGERPRINT, fingerprint)
-                self._show = Progress(self, self.progress, verbose, estimate)
-                try:
-                    self._search(fit_args, fit_kwargs)
-                finally:
-                    self._show.close()
-        for line in self.problems():
-            print(line)
-
-    def _search(self, fit_args, fit_kwargs):
-        """Call KerasTuner's search with its own display off; ``verbose`` is for the trainings."""
-        self._fit_verbose = fit_kwargs.get("verbose")
-        if "verbose" in fit_kwargs:
-            fit_kwargs = fit_kwargs | {"verbose": 0}
-        if state.role() != "worker":
-            self.oracle.verbose = 0
-        super().search(*fit_args, **fit_kwargs)
-
-    def _check_before(self, fit):
-        """Run the checks of data, build function and disk; returns their estimate."""
-        if not (self.check and self._left() > 0):
-            return None
-        own = preflight.has_own_run_trial(type(self)) or self.hypermodel is None
-        estimate = {"bytes": 0, "seconds": None} if own else preflight.fit(self, fit)
-        self._largest = estimate.get("largest", 0)
-        left = min(self._left(), self.keep_checkpoints or self._left())
-        estimate["bytes"] *= left
-        preflight.check_disk(
-            self.project_path,
-            estimate["bytes"],
-            "free space, use another directory, or pass keep_checkpoints=1 to keep the best only.",
-        )
-        return estimate
+            write_json(pathlib.Path(self.project_dir) / state.FINGERPRINT, present)
+            self._line = Line(self)
+            try:
+                super().search(*fit_args, **fit_kwargs)
+            finally:
+                self._line.close()
+        if self.oracle.max_trials and self.missing() > 0 and not self.oracle.ongoing_trials:
+            print(
+                f"The search ended after {len(self._ended())} of {self.oracle.max_trials} trials: "
+                "no configuration was found that had not been tried."
+            )
 
     def _check_unchanged(self):
         """Refuse to write over what another tuner wrote since this one was made."""
         path = self.project_path / "oracle.json"
-        text = path.read_text() if path.exists() else None
-        if text != self.oracle.written:
+        if (path.read_text(encoding="utf-8") if path.exists() else None) != self.oracle.written:
             raise state.ProjectInUse(
                 f"{self._shown} has changed since this tuner was made: make the tuner again, then "
                 "call search()."
             )
 
-    @contextlib.contextmanager
-    def _explained(self):
-        """Turn a full disk and a row of failures into one message each."""
-        try:
-            yield
-        except Exception as error:
-            done = f"{len(self._ended())} finished trials are kept in {self._shown}"
-            if state.disk_is_full(error):
-                raise OSError(
-                    errno.ENOSPC,
-                    f"The disk is full or cannot be written. {done}; free space, then call "
-                    "search() again: it goes on with the trial that was interrupted",
-                ) from error
-            if isinstance(error, RuntimeError) and TOO_MANY_FAILURES in str(error):
-                failed = [t for t in self._ended() if t.status == "FAILED"]
-                limit = self.oracle.max_consecutive_failed_trials
-                reason = f" {reason_of(failed[-1])}" if failed else ""
-                raise RuntimeError(
-                    f"The last {limit} trials failed, so the search stopped.{reason} Correct build "
-                    f"or the data and start again with another project_name ({done})."
-                ) from error
-            raise
+    def _trains_itself(self):
+        """Whether somebody's own run_trial or HyperModel.fit trains, which may not take verbose."""
+        import keras_tuner as kt
+
+        if preflight.trains_itself(self.tuner_class):
+            return True
+        return type(self.hypermodel).fit is not kt.HyperModel.fit
 
     def on_search_begin(self):
-        """Move everything imported so far out of the garbage collector's sight."""
+        """Move everything imported so far out of the garbage collector's sight (#395)."""
         gc.collect()
         gc.freeze()
         super().on_search_begin()
@@ -315,155 +217,65 @@ class CarefulMixin:
         """Measure how long the oracle took to propose this trial."""
         super().on_trial_begin(trial)
         self._proposal = time.perf_counter() - self._asked
+        if state.role() == "serial":
+            self._line.show(trial)
 
     def run_trial(self, trial, *args, **kwargs):
         """Seed, train and keep the history of every execution in ``trial_<id>/history.json``."""
+        import keras
         import keras_tuner as kt
 
-        if self._fit_verbose is not None:
-            kwargs["verbose"] = self._fit_verbose
-        elif not self._own_training():
-            kwargs["verbose"] = 0
+        folder = pathlib.Path(self.get_trial_dir(trial.trial_id))
+        history = {
+            "worker": os.environ.get("KERASTUNER_TUNER_ID", "serial"),
+            "started": round(time.time(), 3),
+        }
         start, cpu = time.perf_counter(), time.process_time()
         try:
-            preflight.check_room(self.project_dir, self._largest)
-            self._restore_weights(trial, *args, **kwargs)
-            results = self._seeded_run(trial, *args, **kwargs)
-            seconds = time.perf_counter() - start
-            history = {
+            preflight.check_room(folder, 1.5 * self._largest)
+            keras.utils.set_random_seed(trial_seed(self.seed, trial.trial_id))
+            results = super().run_trial(trial, *args, **kwargs)
+            history |= {
                 "executions": executions(results),
-                "seconds": round(seconds, 3),
+                "seconds": round(time.perf_counter() - start, 3),
                 "cpu_seconds": round(time.process_time() - cpu, 3),
                 "proposal_seconds": round(self._proposal, 3),
             }
-            write_json(pathlib.Path(self.get_trial_dir(trial.trial_id)) / HISTORY, history)
+            write_json(folder / HISTORY, history)
         except Exception as error:
             if state.disk_is_full(error):  # not the trial's fault: it runs again later
-                raise kt.errors.FatalRuntimeError("the disk is full") from error
+                raise kt.errors.FatalRuntimeError(
+                    f"The disk is full. The finished trials are kept in {self._shown}: free space, "
+                    "then call search() again, it goes on with the trial that was interrupted."
+                ) from error
             raise
         return results
 
-    def _seeded_run(self, trial, *args, **kwargs):
-        import keras
-
-        keras.utils.set_random_seed(trial_seed(self.seed, trial.trial_id))
-        return super().run_trial(trial, *args, **kwargs)
-
-    def _restore_weights(self, trial, *args, **kwargs):
-        """Train a trial again whose weights this one goes on from, where they are gone."""
-        if preflight.has_own_run_trial(type(self)):
-            return
-        for trial_id in reversed(self._lineage(trial)[1:]):
-            if not self._weights(trial_id).exists():
-                self._seeded_run(self.oracle.get_trial(trial_id), *args, **kwargs)
-
-    def _own_training(self):
-        """Whether the user's own run_trial or HyperModel.fit trains, which may not take verbose."""
-        return preflight.has_own_run_trial(type(self)) or preflight.has_own_fit(self.hypermodel)
+    def on_epoch_end(self, trial, model, epoch, logs=None):
+        """Show the progress."""
+        super().on_epoch_end(trial, model, epoch, logs)
+        if state.role() == "serial":
+            self._line.show(trial)
 
     def on_trial_end(self, trial):
-        """Record the trial, drop weights that need not be kept, and show the progress."""
+        """Record the trial, and say why it failed."""
         super().on_trial_end(trial)
         if state.role() == "serial":
-            if not hasattr(self.oracle, "hyperband_iterations"):  # Hyperband goes on from weights
-                self._drop_weights()
-            self._show.trial(self.oracle.trials[trial.trial_id])
+            trial = self.oracle.trials[trial.trial_id]
+            self._line.end(trial)
+        if trial.status not in ("COMPLETED", "RUNNING"):
+            print(f"Trial {trial.trial_id} failed: {state.reason(trial.message)}")
         self._asked = time.perf_counter()
-
-    def on_search_end(self):
-        """Drop the weights that need not be kept."""
-        super().on_search_end()
-        if state.role() == "serial":
-            self._drop_weights()
-
-    def _drop_weights(self):
-        """Keep the checkpoints of the best ``keep_checkpoints`` trials only."""
-        if self.keep_checkpoints is None:
-            return
-        best = {
-            trial_id
-            for trial in self._completed(self.keep_checkpoints)
-            for trial_id in self._lineage(trial)
-        }
-        for trial in self._ended():
-            if trial.trial_id not in best:
-                self._weights(trial.trial_id).unlink(missing_ok=True)
-
-    def _weights(self, trial_id):
-        return self.project_path / f"trial_{trial_id}" / "checkpoint.weights.h5"
-
-    def _lineage(self, trial):
-        """Ids of a trial and of those that it went on from: a Hyperband model needs all of them."""
-        ids = [trial.trial_id]
-        while parent := trial.hyperparameters.values.get("tuner/trial_id"):
-            ids.append(parent)
-            trial = self.oracle.get_trial(parent)
-        return ids
-
-    # ------------------------------------------------ results
-
-    def _completed(self, number):
-        return [t for t in self.oracle.get_best_trials(number) if t.status == "COMPLETED"]
-
-    def get_best_hyperparameters(self, num_trials=1):
-        """As KerasTuner's, but never those of a failed trial.
-
-        Raises:
-            ValueError: no trial has finished well.
-        """
-        return [trial.hyperparameters for trial in self._best(num_trials)]
-
-    def get_best_models(self, num_models=1):
-        """As KerasTuner's, but never that of a failed trial; built and loaded from checkpoints."""
-        return [self.load_model(trial) for trial in self._best(num_models)]
-
-    def _best(self, number):
-        preflight.whole_number("the number of trials", number, 1)
-        best = self._completed(number)
-        if not best:
-            raise ValueError(
-                f"No trial of {self._shown} has finished well, so there is no best one: call "
-                "search() first, or see tuner.problems() for the reasons of failures."
-            )
-        return best
-
-    def load_model(self, trial):
-        """As KerasTuner's, with a clear error where the weights are gone."""
-        gone = [i for i in self._lineage(trial) if not self._weights(i).exists()]
-        if gone:
-            raise FileNotFoundError(
-                f"The weights of trial {gone[0]} are not in {self._shown} (only the best are kept, "
-                "or the file was damaged or deleted): build the model from "
-                "get_best_hyperparameters() and train it."
-            )
-        return super().load_model(trial)
-
-    def problems(self):
-        """What a reader of the results must know: one sentence each, an empty list if nothing."""
-        if state.role() == "worker":
-            return []
-        trials = list(self.oracle.trials.values())
-        failed = [t for t in trials if t.status == "FAILED"]
-        lines = [f"Trial {t.trial_id} failed. {reason_of(t)}" for t in failed]
-        lines += state.repetitions(self.oracle)
-        limit = self.oracle.max_trials
-        if limit and len(trials) < limit and not hasattr(self.oracle, "hyperband_iterations"):
-            lines.append(
-                f"The search ended after {len(trials)} of {limit} trials: no configuration was "
-                "found that had not been tried."
-            )
-        return lines
 
 
 def executions(results):
     """What ``run_trial`` returned, as one {metric: [value of each epoch]} a training."""
-    listed = results if isinstance(results, list) else [results]
     found = []
-    for result in listed:
+    for result in results if isinstance(results, list) else [results]:
         metrics = getattr(result, "history", result)
-        if not isinstance(metrics, dict):
-            metrics = {"score": metrics}
-        found.append({name: _floats(values) for name, values in metrics.items()})
+        metrics = metrics if isinstance(metrics, dict) else {"score": metrics}
+        with contextlib.suppress(TypeError, ValueError):  # whatever KerasTuner takes is fine
+            found.append({name: _floats(values) for name, values in metrics.items()})
     return found
 
 
@@ -471,34 +283,13 @@ def _floats(values):
     return [float(value) for value in (values if isinstance(values, list) else [values])]
 
 
-def reason_of(trial):
-    """The last line of a failed trial's error, without the traceback above it."""
-    lines = [line.strip() for line in (trial.message or "").splitlines() if line.strip()]
-    if not lines:
-        return "Its score is not a number (NaN): see its history.json."
-    return lines[-1][:300].rstrip(".") + "."
-
-
 @functools.cache
 def careful(tuner_class):
     """Return ``tuner_class`` with ``CarefulMixin`` in front; the same class for the same argument.
 
     Args:
-        tuner_class: kt.RandomSearch, kt.GridSearch, kt.Hyperband, kt.BayesianOptimization, or your
-            own subclass of one, with its own ``run_trial`` if you like.
+        tuner_class: kt.RandomSearch, kt.GridSearch, kt.Hyperband, kt.BayesianOptimization,
+            kt.SklearnTuner, kt.Tuner, or your own subclass of one.
     """
-    import keras_tuner as kt
-
-    if not (isinstance(tuner_class, type) and issubclass(tuner_class, kt.Tuner)):
-        raise TypeError(
-            f"careful() got {tuner_class!r}: give a tuner class without (), as in "
-            "search.careful(kt.RandomSearch)(build, ...)."
-        )
     name = f"Careful{tuner_class.__name__}"
     return type(name, (CarefulMixin, tuner_class), {"tuner_class": tuner_class})
-
-
-def _holds_search(folder):
-    return folder.is_dir() and (
-        (folder / "oracle.json").exists() or any(folder.glob("trial_*/trial.json"))
-    )

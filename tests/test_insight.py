@@ -43,11 +43,11 @@ def shares(table, **options):
 
 
 def test_importance_of_the_recorded_search_is_what_notebook_04_reads():
-    found = insight.importance(results.trials_table(results.recorded()))
-    share = found.table.set_index("hyperparameter")["importance"]
+    table = results.trials_table(results.recorded())
+    share = shares(table)
     assert share.index[0] == "L3_Dense_num" and share.iloc[0] > 0.8
     assert (share.iloc[1:] < 0.3).all() and (share > 0).all()
-    assert found.trials == 50 and found.trusted
+    pd.testing.assert_series_equal(share, shares(table))  # the same seed, the same numbers
 
 
 def test_importance_finds_what_the_score_was_made_of():
@@ -58,22 +58,12 @@ def test_importance_finds_what_the_score_was_made_of():
     assert found.r2 > 0.8 and found.trusted and "not" not in found.sentence.lower()
 
 
-def test_importance_of_pure_noise_is_flagged():
-    table = mixed().assign(score=np.random.default_rng(1).normal(size=60))
-    found = insight.importance(table)
-    assert found.r2 <= insight.TRUSTED_R2 and not found.trusted
-    assert "not" in found.sentence and f"{found.r2:.2f}" in found.sentence
-
-
-def test_importance_from_few_trials_is_flagged_however_well_it_fits():
+def test_importance_of_noise_or_of_few_trials_is_flagged():
+    noise = insight.importance(mixed().assign(score=np.random.default_rng(1).normal(size=60)))
+    assert noise.r2 <= insight.TRUSTED_R2 and f"{noise.r2:.2f}" in noise.sentence
     few = insight.Importance(None, 0.99, insight.TRUSTED_TRIALS - 1)
-    assert not few.trusted and "not" in few.sentence
-    assert insight.Importance(None, 0.99, insight.TRUSTED_TRIALS).trusted
-
-
-def test_importance_is_the_same_for_the_same_seed():
-    first, second = (insight.importance(mixed(25), repeats=3) for _ in range(2))
-    pd.testing.assert_frame_equal(first.table, second.table)
+    for found in (noise, few):
+        assert not found.trusted and "not" in found.sentence
 
 
 @pytest.mark.parametrize(
@@ -86,13 +76,8 @@ def test_importance_refuses_what_it_cannot_explain(table):
 
 def test_encoding_splits_choices_and_leaves_out_what_never_varies():
     encoded = insight.encode(mixed().assign(flag=[True, False] * 30))
-    assert {name: columns.shape[1] for name, columns in encoded.items()} == {
-        "rate": 1,
-        "width": 1,
-        "kind": 2,
-        "depth": 1,
-        "flag": 1,
-    }
+    columns = {name: values.shape[1] for name, values in encoded.items()}
+    assert columns == {"rate": 1, "width": 1, "kind": 2, "depth": 1, "flag": 1}
 
 
 def test_whether_a_hyperparameter_was_active_cannot_be_read_from_its_encoding():
@@ -107,32 +92,25 @@ def test_whether_a_hyperparameter_was_active_cannot_be_read_from_its_encoding():
     assert "depth" not in insight.encode(table)
 
 
-def test_a_parent_keeps_its_importance_although_its_children_are_inactive_without_it():
+def test_a_parent_and_its_children_keep_what_is_their_own():
     share = shares(layered(lambda layers, units: 1.0 * layers), repeats=5)
     # Shuffled values of a lone cause lose about twice the variance; 0.6 if the children tell.
-    assert share["layers"] > 1.5
-    assert abs(share[["u0", "u1", "u2"]]).max() < 0.05
-
-
-def test_a_child_that_matters_only_under_one_value_of_its_parent_is_found():
+    assert share["layers"] > 1.5 and abs(share[["u0", "u1", "u2"]]).max() < 0.05
     table = layered(lambda layers, units: np.where(layers == 2, units[1] / 32, 1.0))
     share = shares(table, repeats=5)
     assert share["u1"] > 0.4 and share["layers"] > 0.2
     assert abs(share[["u0", "u2"]]).max() < 0.1
 
 
-def test_importance_counts_where_a_hyperparameter_was_active_and_judges_no_rare_one():
+def test_a_rare_hyperparameter_is_not_judged_and_an_infinite_score_is_left_out():
     table = layered(lambda layers, units: 1.0 * layers)
     table["rare"] = np.where(np.arange(len(table)) < 4, table["score"], math.nan)
-    rows = insight.importance(table, repeats=3).table.set_index("hyperparameter")
-    assert rows["active"].to_dict() == table[list(rows.index)].notna().sum().to_dict()
+    table.loc[5, "score"] = math.inf
+    found = insight.importance(table, repeats=2)
+    rows = found.table.set_index("hyperparameter")
+    assert rows["active"].to_dict() == table.drop(index=5)[list(rows.index)].count().to_dict()
     assert rows.index[-1] == "rare" and rows["importance"].isna().sum() == 1
-
-
-def test_an_infinite_score_is_left_out_of_the_importance():
-    table = layered(lambda layers, units: 1.0 * layers)
-    table.loc[0, "score"] = math.inf
-    assert insight.importance(table, repeats=2).trials == 59
+    assert found.trials == 59
 
 
 # ---------------------------------------------------------------- how many trials
@@ -218,12 +196,8 @@ def test_the_size_of_a_space_is_that_of_a_full_grid_search(tmp_path):
     tuner = Formula(hyperparameters=hp, directory=tmp_path, project_name="grid")
     tuner.search(verbose=0)
     assert insight.space_size(hp) == insight.space_size(tuner) == len(tuner.oracle.trials)
-
-
-def test_the_recorded_search_has_12150_configurations():
     space = results.space(results.recorded())
-    assert insight.space_size(space) == 12_150
-    assert insight.space_size(space) == 12_150  # counting changes nothing
+    assert insight.space_size(space) == insight.space_size(space) == 12_150
 
 
 # ---------------------------------------------------------------- ties and fronts

@@ -23,7 +23,6 @@ SPACE = {
 @pytest.fixture
 def table():
     """Twelve trials over a number, a log-sampled number that is inactive once, and choices."""
-    rng = np.random.default_rng(0)
     return pd.DataFrame(
         {
             "trial": [f"{index:02d}" for index in range(12)],
@@ -31,12 +30,10 @@ def table():
             "score": np.linspace(0.5, 0.3, 12),
             "best_epoch": 1,
             "units": np.arange(4, 52, 4),
-            "rate": [np.nan, *10 ** rng.uniform(-4, -1, 11)],
+            "rate": [np.nan, *np.geomspace(1e-4, 0.1, 11)],
             "kind": ["adam", "sgd"] * 6,
             "flip": [True, False, None] * 4,
             "epochs": 1,
-            "seconds": 1.0,
-            "message": "",
         }
     )
 
@@ -51,21 +48,7 @@ def shown(monkeypatch):
 
 def stars(ax):
     """Where an axes has its stars."""
-    return [
-        (line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines if line.get_marker() == "*"
-    ]
-
-
-def bars(active=(50, 50), importance=(0.5, 0.1)):
-    """A table of importances."""
-    return pd.DataFrame(
-        {
-            "hyperparameter": ["a", "$b$"],
-            "importance": importance,
-            "spread": importance,
-            "active": active,
-        }
-    )
+    return [(*line.get_xdata(), *line.get_ydata()) for line in ax.lines if line.get_marker() == "*"]
 
 
 def test_a_figure_is_shown_as_a_picture_with_its_description(shown):
@@ -124,32 +107,16 @@ def test_slices_draw_what_varies_and_mark_the_best(table):
 
 def test_the_title_of_slices_names_the_best_values_that_are_active(table):
     table.loc[11, "rate"] = np.nan
-    table["width"] = np.linspace(0.123, 0.2, 12)[::-1]
-    title = plots.slices(table).get_suptitle()
+    title = plots.slices(table.rename(columns={"kind": r"$\wrong$"})).get_suptitle()
     assert "rate" not in title and "nan" not in title
-    assert "units = 48" in title and "width = 0.123" in title
-
-
-def test_slices_of_trials_that_do_not_differ_are_refused(table):
-    with pytest.raises(ValueError, match="nothing to draw"):
-        plots.slices(table.head(1))
-
-
-def test_a_dollar_sign_in_a_name_is_drawn_and_not_read_as_a_formula(table):
-    table = table.rename(columns={"kind": r"$\wrong$", "units": "u$"})
-    found = insight.Importance(bars(importance=(0.1, 0.5))[::-1], 0.71, 50)
-    for figure in (plots.slices(table), plots.importance(found)):
-        assert plots.image(figure, alt="names with dollar signs").startswith("<img alt=")
+    assert "units = 48" in title and r"\$\wrong\$ = sgd" in title  # drawn, not read as a formula
 
 
 def test_importance_shows_its_r2_and_goes_grey_when_it_is_poor():
-    good = plots.importance(insight.Importance(bars(), 0.71, 50))
-    poor = plots.importance(insight.Importance(bars(), 0.12, 50))
-    assert "R2 = 0.71" in good.get_title(loc="left") and "R2 = 0.12" in poor.get_title(loc="left")
+    bars = {"hyperparameter": ["a", "b"], "importance": [0.5, np.nan], "spread": [0, np.nan]}
+    bars = pd.DataFrame(bars | {"active": [50, 3]})
+    good, poor = (plots.importance(insight.Importance(bars, r2, 50)) for r2 in (0.71, 0.12))
+    assert "0.71" in good.get_title(loc="left") and "0.12" in poor.get_title(loc="left")
     assert good.patches[0].get_facecolor() != poor.patches[0].get_facecolor()
-
-
-def test_importance_says_where_a_hyperparameter_was_not_always_active():
-    ax = plots.importance(insight.Importance(bars((50, 3), (0.5, np.nan)), 0.71, 50))
-    few, always = (text.get_text() for text in ax.get_yticklabels())
+    few, always = (text.get_text() for text in good.get_yticklabels())
     assert "3 of 50" in few and always == "a"

@@ -1,7 +1,5 @@
 """The rerun command, on small stand-in notebooks and, for names and budgets, on the real ones."""
 
-import datetime
-import io
 import json
 import os
 import pathlib
@@ -13,9 +11,9 @@ import time
 
 import nbformat
 import pytest
-import yaml
 
-from helpers import rerun
+from helpers import checks, rerun
+from tools import execute, record
 
 ROOT = pathlib.Path(__file__).parent.parent
 PARAMETERS = """\
@@ -26,12 +24,14 @@ overwrite: bool = False  # start again"""
 CHECK = """\
 from helpers import checks
 
-checks.parameters(epochs=(1, 500), rate=(0, 1), dataset=str, overwrite=bool)"""
-WRITE = """\
+checks.parameters(epochs=(1, 500), rate=(0.0, 1.0), dataset=str, overwrite=bool)"""
+SECOND = "epochs: int = 2  # passes\nrepeats: int = 3  # seeds"
+CHECK_SECOND = "from helpers import checks\n\nchecks.parameters(epochs=(1, 9), repeats=(2, 9))"
+TRACE = """\
 import os
 
 with open(os.path.join(os.environ["COURSE_OUTPUT"], "trace.txt"), "a") as file:
-    file.write(f"{epochs} {rate} {dataset} {overwrite} ")"""
+    file.write(f"{epochs} {rate} {dataset!r} {overwrite}\\n")"""
 
 
 def make(path, *sources, parameters=PARAMETERS, check=CHECK):
@@ -43,227 +43,171 @@ def make(path, *sources, parameters=PARAMETERS, check=CHECK):
     ]
     for number, source in enumerate(sources):
         cells.append(nbformat.v4.new_code_cell(source, id=f"cell-{number}"))
-    rerun.write_notebook(path, rerun.clean(nbformat.v4.new_notebook(cells=cells)))
+    execute.write_notebook(path, execute.clean(nbformat.v4.new_notebook(cells=cells)))
 
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    """A folder with two stand-in notebooks, taken for the course."""
+    """A folder with two stand-in notebooks, taken for the course; what a run sets is undone."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    make(folder / "01_first.ipynb", WRITE, "print('done')")
-    make(
-        folder / "02_second.ipynb",
-        "print(repeats)",
-        parameters="epochs: int = 2  # passes\nrepeats: int = 3  # seeds",
-        check="from helpers import checks\n\nchecks.parameters(epochs=(1, 9), repeats=(2, 9))",
-    )
-    monkeypatch.setattr(rerun, "available", lambda _=None: real_available(folder))
+    make(folder / "01_first.ipynb", TRACE, "print('done')")
+    make(folder / "02_second.ipynb", "print(repeats)", parameters=SECOND, check=CHECK_SECOND)
+    real = rerun.available
+    monkeypatch.setattr(rerun, "available", lambda: real(folder))
+    monkeypatch.setenv("COURSE_OUTPUT", os.environ["COURSE_OUTPUT"])
     return folder
 
 
-real_available = rerun.available
+def test_the_report_is_the_last_notebook_and_no_other_is_taken(tmp_path):
+    for name in ("report", "02_b", "Untitled", "00_a"):
+        make(tmp_path / f"{name}.ipynb")
+    assert list(rerun.available(tmp_path)) == ["00_a", "02_b", "report"]
 
 
-def every(folder):
-    """What is known of the notebooks of a folder."""
-    return {name: rerun.inspect(path) for name, path in real_available(folder).items()}
+def test_notebooks_are_chosen_by_number_or_name_and_come_in_order(course):
+    assert list(rerun.select([])) == ["01_first", "02_second"]
+    chosen = rerun.select(["02", "notebooks/01_first.ipynb", "02_second"])
+    assert list(chosen.values()) == [course / "01_first.ipynb", course / "02_second.ipynb"]
+    with pytest.raises(checks.ShortError, match="02_second"):
+        rerun.select(["02_secnd"])
 
 
-def test_notebooks_are_chosen_by_number_name_and_path(course, tmp_path):
-    first, second = course / "01_first.ipynb", course / "02_second.ipynb"
-    other = tmp_path / "mine.ipynb"
-    make(other)
-    assert rerun.select([]) == [first, second]
-    assert rerun.select(["02", "01_first", "02_second.ipynb"]) == [second, first]
-    assert rerun.select([str(other)]) == [other]
+def test_values_are_read_by_type_and_go_to_the_notebooks_that_have_them(course):
+    pairs = [("rate", "0.5"), ("epochs", "3"), ("dataset", "007"), ("overwrite", "true")]
+    first, second = rerun.resolve(rerun.select([]), pairs).values()
+    assert first == {"rate": 0.5, "epochs": 3, "dataset": "007", "overwrite": True}
+    assert second == {"epochs": 3}
 
 
-@pytest.mark.parametrize("name", ["02_secnd", "02_secnd.ipynb"])
-def test_an_unknown_notebook_gets_the_nearest(course, name):
-    with pytest.raises(rerun.RerunError, match="did you mean 02_second?"):
-        rerun.select([name])
-
-
-def test_pairs_may_be_two_words_or_one():
-    joined = rerun.join_pairs(["03", "-p", "a", "1", "-p", "b=2", "--parameters", "c", "x=y", "04"])
-    options = rerun.parser().parse_intermixed_args(joined)
-    assert options.notebooks == ["03", "04"]
-    assert options.parameters == ["a=1", "b=2", "c=x=y"]
-
-
-def test_values_are_read_by_their_declared_type():
-    assert rerun.convert("7", int) == 7 and rerun.convert("many", int) == "many"
-    assert rerun.convert("1e-4", float) == 1e-4 and rerun.convert("3", float) == 3
-    assert rerun.convert("true", bool) is True and rerun.convert("False", bool) is False
-    assert rerun.convert("007", str) == "007" and rerun.convert("true", str) == "true"
-    assert rerun.convert("[4, 8]", list[int]) == [4, 8]
-    assert rerun.convert("7", None) == 7
-
-
-def test_a_parameter_goes_to_the_notebooks_that_have_it(course):
-    known = every(course)
-    resolved = rerun.resolve(list(known), known, [("rate", "0.5"), ("epochs", "3")])
-    assert resolved == {"01_first": {"rate": 0.5, "epochs": 3}, "02_second": {"epochs": 3}}
-
-
-def test_the_command_line_wins_over_a_section_and_a_section_over_shared(course):
-    known = every(course)
-    shared, sections = {"epochs": 4, "repeats": 4}, {"02_second": {"epochs": 5, "repeats": 5}}
-    resolved = rerun.resolve(list(known), known, [("repeats", "6")], shared, sections)
-    assert resolved == {"01_first": {"epochs": 4}, "02_second": {"epochs": 5, "repeats": 6}}
-
-
-@pytest.mark.parametrize(
-    "pairs, message",
-    [
-        ([("epoch", "3")], "'epoch'; did you mean epochs (in 01_first, 02_second)?"),
-        ([("repeat", "3")], "'repeat'; did you mean repeats (in 02_second)?"),
-        (
-            [("zzz", "3")],
-            "01_first: epochs, rate, dataset, overwrite\n  02_second: epochs, repeats",
-        ),
-        ([("epochs", "many")], "epochs must be a whole number from 1 to 500, but is 'many'."),
-        ([("epochs", "400")], "epochs must be a whole number from 1 to 9, but is 400."),
-        ([("overwrite", "yes")], "overwrite must be True or False, but is 'yes'."),
-    ],
-)
-def test_a_wrong_parameter_is_refused_before_anything_runs(course, pairs, message):
-    known = every(course)
-    with pytest.raises(rerun.RerunError, match=re.escape(message)):
-        rerun.resolve(list(known), known, pairs)
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("shared:\n  epoch: 3", "did you mean epochs"),
-        ("02_second:\n  rate: 3", "In 02_second: rate is not a parameter"),
-        ("02_secnd:\n  epochs: 3", "did you mean 02_second?"),
-        ("shared:\n  epochs: many", "epochs must be a whole number"),
-        ("shared: 3", "must hold lines like `epochs: 10`"),
-        ("- 3", "must hold sections"),
-        ("shared: [", "not valid YAML"),
-    ],
-)
-def test_a_wrong_budget_is_refused_before_anything_runs(course, tmp_path, text, message):
+def test_the_command_line_wins_over_a_section_and_a_section_over_shared(course, tmp_path):
     budget = tmp_path / "budget.yml"
-    budget.write_text(text)
-    with pytest.raises(rerun.RerunError, match=re.escape(message)):
-        known = every(course)
-        rerun.resolve(list(known), known, (), *rerun.read_budget(budget, known))
+    budget.write_text("shared: {epochs: 4, repeats: 4}\n02_second: {epochs: 5, repeats: 5}")
+    first, second = rerun.resolve(
+        rerun.select([]), [("repeats", "6")], *rerun.read_budget(budget)
+    ).values()
+    assert first == {"epochs": 4} and second == {"epochs": 5, "repeats": 6}
 
 
-def test_a_missing_budget_is_named():
-    with pytest.raises(rerun.RerunError, match="no.yml cannot be read"):
-        rerun.read_budget("no.yml", [])
+@pytest.mark.parametrize(
+    "words, named",
+    [
+        (["-p", "epoch", "3"], "epochs"),
+        (["02", "-p", "rate", "0.5"], "rate"),
+        (["-p", "epochs", "many"], "epochs"),
+        (["-p", "epochs", "400"], "02_second: epochs"),
+        (["-p", "overwrite", "7"], "overwrite"),
+        (["3"], "'3'"),
+        (["--resume", "nowhere"], "nowhere"),
+        (["--resume", ".", "-p", "epochs", "3"], "--resume"),
+        (["--budget", "no.yml"], "no.yml"),
+        (["--budget", "shared:\n  epoch: 3"], "epochs"),
+        (["--budget", "02_second:\n  rate: 3"], "rate"),
+        (["--budget", "02_secnd:\n  epochs: 3"], "02_second"),
+        (["--budget", "shared:\n  epochs: many"], "epochs"),
+        (["--budget", "shared: 3"], "shared"),
+        (["--budget", "- 3"], "shared"),
+        (["--budget", "shared: ["], "line 1"),
+    ],
+)
+def test_a_mistake_is_refused_before_anything_runs(
+    course, tmp_path, monkeypatch, capsys, words, named
+):
+    monkeypatch.chdir(tmp_path)
+    if ":" in words[-1] or words[-1] == "- 3":
+        pathlib.Path("budget.yml").write_text(words[-1])
+        words = ["--budget", "budget.yml"]
+    with pytest.raises(SystemExit) as stopped:
+        rerun.main([*words, "--output", "out"] if "--resume" not in words else words)
+    assert stopped.value.code == 2 and named in capsys.readouterr().err
+    assert not pathlib.Path("out").exists()
+
+
+def test_every_mistake_is_told_at_once(course):
+    pairs = [("epochs", "0"), ("nothing", "1")]
+    with pytest.raises(checks.ShortError, match=r"(?s)nothing.*01_first: epochs.*02_second: epoch"):
+        rerun.resolve(rerun.select([]), pairs)
 
 
 def test_the_full_budget_fits_the_course_and_is_the_one_of_the_recorded_search():
-    from tools import record
-
-    path = ROOT / "full.yml"
-    known = every(rerun.NOTEBOOKS)
-    resolved = rerun.resolve(list(known), known, (), *rerun.read_budget(path, known))
-    assert resolved["03_random_search"]["max_trials"] == record.SETTINGS["max_trials"] == 50
-    assert resolved["03_random_search"]["epochs"] == record.SETTINGS["epochs"] == 10
-    assert yaml.safe_load(path.read_text())["shared"]["dataset"] == record.SETTINGS["dataset"]
+    shared, sections = rerun.read_budget(ROOT / "full.yml")
+    resolved = rerun.resolve(rerun.select([]), (), shared, sections)
+    values = {path.stem[:2]: given for path, given in resolved.items()}["03"]
+    for name in ("max_trials", "epochs", "dataset"):
+        assert values[name] == record.SETTINGS[name]
 
 
-def test_an_existing_folder_is_refused_and_left_alone(course, tmp_path, capsys):
+def test_runs_have_folders_of_their_own_and_an_existing_one_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(rerun, "NOTEBOOKS", tmp_path / "notebooks")
+    assert rerun.prepare({}).parent == tmp_path / "runs"
+    assert "/runs/" in (ROOT / ".gitignore").read_text().splitlines()
     kept = tmp_path / "out" / "mine.txt"
     kept.parent.mkdir()
     kept.write_text("precious")
-    assert rerun.main(["01", "--output", str(kept.parent)]) == 2
-    assert "nothing in it is overwritten" in capsys.readouterr().err
-    assert kept.read_text() == "precious" and len(list(kept.parent.iterdir())) == 1
+    for wanted in (kept.parent, kept):
+        with pytest.raises(checks.ShortError, match="--resume"):
+            rerun.prepare({}, wanted)
+    assert kept.read_text() == "precious" and list(kept.parent.iterdir()) == [kept]
 
 
-def test_runs_get_folders_of_their_own_that_git_ignores(tmp_path, monkeypatch):
-    monkeypatch.setattr(rerun, "ROOT", tmp_path)
-    folder = rerun.new_folder(None, datetime.datetime(2026, 1, 31, 12, 30, 59))
-    assert folder == tmp_path / "runs" / "2026-01-31_123059"
-    assert "/runs/" in (ROOT / ".gitignore").read_text().splitlines()
+def test_the_list_shows_types_defaults_help_and_ranges(course, capsys):
+    assert rerun.main(["--list"]) == 0
+    printed = capsys.readouterr().out
+    assert "epochs: int = 2  # passes" in printed and "epochs=(1, 500)" in printed
+    assert "02_second" in printed and "repeats=(2, 9)" in printed
 
 
-def test_a_run_leaves_notebooks_pages_and_an_index(course, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.slow
+def test_a_run_leaves_notebooks_and_pages_and_is_not_run_again(course, tmp_path, monkeypatch):
+    # A kernel of the user's that has the name python3 and cannot start.
+    kernel = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text(json.dumps({"argv": ["/nowhere"], "display_name": "x", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     before = (course / "01_first.ipynb").read_bytes()
     output = tmp_path / "out"
     words = ["-p", "epochs", "3", "-p", "dataset", "007", "--output", str(output)]
     assert rerun.main(words) == 0
-    assert (output / "trace.txt").read_text() == "3 0.1 007 False "
-    assert json.loads((output / "run.json").read_text())["notebooks"]["02_second"]["state"] == (
-        "finished"
-    )
-    index = (output / "index.html").read_text()
+    assert (output / "trace.txt").read_text() == "3 0.1 '007' False\n"
     page = (output / "01_first.html").read_text()
-    assert 'href="01_first.html"' in index and "epochs = 3" in index
-    assert 'href="02_second.html"' in page and "done" in page
+    assert 'href="02_second.html"' in page and (output / "02_second.html").exists()
     assert "<script" not in page and not re.search(r"<(img|link)[^>]*https?://", page)
-    printed = capsys.readouterr().out
-    assert re.search(r"\[1/2\] 01_first  \d:\d\d  cell 1 of 5: epochs: int = 2", printed)
-    assert "[2/2] 02_second  done in" in printed
     assert (course / "01_first.ipynb").read_bytes() == before
-    # Going on with a run that is finished runs nothing again.
     assert rerun.main(["--resume", str(output)]) == 0
-    assert (output / "trace.txt").read_text() == "3 0.1 007 False "
+    assert (output / "trace.txt").read_text() == "3 0.1 '007' False\n"
 
 
-def test_a_failing_cell_is_named_and_the_run_can_go_on(course, tmp_path, capsys):
-    make(course / "02_second.ipynb", WRITE, "# why\nprint(open('missing').read())")
-    make(course / "03_third.ipynb", WRITE)
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["open('missing')", "import os\nos._exit(1)"])
+def test_a_run_that_failed_goes_on(course, tmp_path, capsys, source):
+    make(course / "02_second.ipynb", TRACE, source)
+    make(course / "03_third.ipynb", TRACE)
     output = tmp_path / "out"
     assert rerun.main(["-p", "overwrite", "true", "--output", str(output)]) == 1
-    error = capsys.readouterr().err
-    assert (
-        "FAILED in 02_second, cell 5, `print(open('missing').read())`: FileNotFoundError" in error
-    )
-    assert f"--resume {output}" in error
-    states = {
-        name: one["state"]
-        for name, one in json.loads((output / "run.json").read_text())["notebooks"].items()
-    }
-    assert states == {"01_first": "finished", "02_second": "failed", "03_third": "waiting"}
-    executed = nbformat.read(output / "02_second.ipynb", as_version=4)
-    assert executed.cells[-1].outputs[-1].ename == "FileNotFoundError"
-    assert "FileNotFoundError" in (output / "02_second.html").read_text()
-    # Once the cause is mended, the run goes on; a search that was begun is not begun anew.
-    make(course / "02_second.ipynb", WRITE)
+    assert f"--resume {output}" in capsys.readouterr().out
+    assert [path.name for path in output.glob("*.html")] == ["01_first.html"]
+    # Once the cause is mended it goes on; a search that was begun is not begun anew.
+    make(course / "02_second.ipynb", TRACE)
     (output / "trace.txt").unlink()
     assert rerun.main(["--resume", str(output)]) == 0
-    assert (output / "trace.txt").read_text() == "2 0.1 small False 2 0.1 small True "
+    assert (output / "trace.txt").read_text() == "2 0.1 'small' False\n2 0.1 'small' True\n"
 
 
-def test_resume_takes_nothing_else_and_needs_a_run(tmp_path, capsys):
-    assert rerun.main(["03", "--resume", str(tmp_path)]) == 2
-    assert rerun.main(["--resume", str(tmp_path)]) == 2
-    assert "give it alone" in (errors := capsys.readouterr().err) and "not a folder of a" in errors
-
-
-def test_a_dead_kernel_and_a_slow_cell_are_named(tmp_path):
-    for source, timeout, message in (
-        ("import os\nos._exit(1)", None, "its Python process ended"),
-        ("import time\ntime.sleep(600)", 1, "ran longer than 1 seconds"),
-    ):
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-        with pytest.raises(rerun.CellFailed, match=message):
-            rerun.execute(
-                notebook, tmp_path, tmp_path, rerun.Progress("x", 1, io.StringIO()), timeout=timeout
-            )
-
-
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to whole consoles only")
-def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path):
-    path = tmp_path / "slow.ipynb"
-    ready = tmp_path / "ready"
-    make(path, f"open({str(ready)!r}, 'w')\nimport time\ntime.sleep(600)")
-    output = tmp_path / "out"
-    command = [sys.executable, "-m", "helpers.rerun", str(path), "--output", str(output)]
+def test_ctrl_c_ends_with_130_and_the_notebook_counts_as_unfinished(course, tmp_path):
+    (course / "02_second.ipynb").unlink()
+    ready, output = tmp_path / "ready", tmp_path / "out"
+    make(course / "01_first.ipynb", f"open({str(ready)!r}, 'w')\nimport time\ntime.sleep(600)")
+    code = (
+        "import pathlib, sys\nfrom helpers import rerun\nreal = rerun.available\n"
+        f"rerun.available = lambda: real(pathlib.Path({str(course)!r}))\n"
+        f"sys.exit(rerun.main(['--output', {str(output)!r}]))"
+    )
     child = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
+        [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         # Tests that a shell started in the background ignore it, and so would the child.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -272,34 +216,27 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path):
     while not ready.exists() and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     child.send_signal(signal.SIGINT)
-    _, error = child.communicate(timeout=120)
-    assert child.returncode == 130, error
-    assert f"--resume {output}" in error and "Traceback" not in error
-    assert json.loads((output / "run.json").read_text())["notebooks"]["slow"]["state"] == "stopped"
-    assert nbformat.read(output / "slow.ipynb", as_version=4).cells[1].execution_count == 1
+    printed, _ = child.communicate(timeout=120)
+    assert child.returncode == 130, printed
+    assert f"--resume {output}" in printed and "Traceback" not in printed
+    assert not list(output.glob("*.html"))
 
 
-def test_the_list_shows_types_defaults_help_and_ranges(course, capsys):
-    assert rerun.main(["--list"]) == 0
-    printed = capsys.readouterr().out
-    assert "epochs: int = 2  # passes\n      a whole number from 1 to 500" in printed
-    assert "02_second\n" in printed and "repeats: int = 3  # seeds" in printed
-
-
-def test_in_place_saves_clean_notebooks_that_nbval_accepts(course, tmp_path, capsys):
+@pytest.mark.slow
+def test_saving_leaves_clean_notebooks(course):
     first, second = course / "01_first.ipynb", course / "02_second.ipynb"
-    make(
-        second,
+    sources = (
         "import os\n\nprint(os.environ['COURSE_OUTPUT'], epochs)",
         "print(open(os.environ['COURSE_OUTPUT'] + '/trace.txt').read())",
         "code = os.system('echo from a child process; echo noise >&2')",
     )
+    make(second, *sources, parameters=SECOND, check=CHECK_SECOND)
     notebook = nbformat.read(second, as_version=4)
     notebook.metadata["papermill"] = {"duration": 3}
     notebook.cells[1].metadata["execution"] = {"iopub.status.busy": "now"}
-    rerun.write_notebook(second, notebook)
+    execute.write_notebook(second, notebook)
     before = first.read_bytes()
-    rerun.run_in_place([second])
+    assert execute.main(["02"]) == 0
     # The first was executed, for what it leaves behind, and not saved.
     assert first.read_bytes() == before
     saved = nbformat.read(second, as_version=4)
@@ -307,91 +244,56 @@ def test_in_place_saves_clean_notebooks_that_nbval_accepts(course, tmp_path, cap
     assert [dict(cell.metadata) for cell in saved.cells[:3]] == [{}, {"tags": ["parameters"]}, {}]
     assert [c.id for c in saved.cells] == [c.id for c in notebook.cells]
     assert [c.execution_count for c in saved.cells[1:]] == [1, 2, 3, 4, 5]
-    assert saved.cells[3].outputs[0].text == f"{rerun.STAND_IN} 2\n"
-    assert saved.cells[4].outputs[0].text == "2 0.1 small False \n"
+    assert saved.cells[3].outputs[0].text == f"{execute.STAND_IN} 2\n"
     assert saved.cells[5].outputs == []
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env", "-c", os.devnull]
-        + [f"--nbval-sanitize-with={ROOT / 'tests' / 'sanitize.cfg'}", "--confcutdir", str(course)]
-        + ["-p", "no:cacheprovider", "--rootdir", str(course), str(second)],
-        capture_output=True,
-        text=True,
-        env=environment_of_nbval(tmp_path),
-    )
-    assert done.returncode == 0, done.stdout
 
 
-def environment_of_nbval(tmp_path):
-    """The environment of a run of nbval, with an output folder named as conftest.py names it."""
-    output = tmp_path / f"{rerun.OUTPUT_PREFIX}x1"
-    output.mkdir()
-    (output / "trace.txt").write_text("2 0.1 small False ")
-    return {**os.environ, "COURSE_OUTPUT": str(output)}
-
-
-@pytest.mark.parametrize(
-    "source, message",
-    [
-        ("1 / 0", "02_second, cell 3, `1 / 0`: ZeroDivisionError: division by zero"),
-        ("import sys\nprint('careful', file=sys.stderr)", "writes to stderr: careful"),
-    ],
-)
-def test_in_place_leaves_a_failing_notebook_as_it_was(course, source, message):
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["1 / 0", "import sys\nprint('careful', file=sys.stderr)"])
+def test_saving_leaves_a_failing_notebook_as_it_was(course, source):
     (course / "01_first.ipynb").unlink()
     path = course / "02_second.ipynb"
     make(path, source)
     before = path.read_bytes()
-    with pytest.raises(rerun.CellFailed, match=re.escape(message)):
-        rerun.run_in_place([path])
+    assert execute.main([]) == 1
     assert path.read_bytes() == before
 
 
-def test_in_place_takes_no_parameters(capsys):
-    assert rerun.main(["--in-place", "-p", "epochs", "3"]) == 2
-    assert "committed parameters" in capsys.readouterr().err
+# A changed parameter never blocks
 
 
-def test_progress_rewrites_one_line_on_a_terminal():
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    stream = Terminal()
-    with rerun.Progress("[1/1] name", 2, stream) as progress:
-        progress.cell(1, "# a comment\nx = 1")
-        progress.cell(2, "y = 2")
-    assert "\n" not in stream.getvalue()
-    assert "cell 1 of 2: x = 1" in stream.getvalue() and "cell 2 of 2: y = 2" in stream.getvalue()
-
-
-def test_a_cell_is_named_by_its_first_line_of_code():
-    assert rerun.first_line("# why\n\n  x = 1\ny = 2") == "x = 1"
-    assert rerun.first_line("# only prose") == "(no code)"
-    assert rerun.first_line("x" * 100) == "x" * 67 + "..."
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "notebook.ipynb"
-    path.write_text("old")
-
-    def full_disk(*_):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(rerun.os, "replace", full_disk)
-    with pytest.raises(OSError, match="no space"):
-        rerun.write_text(path, "new")
-    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
-
-
-def test_plain_papermill_runs_the_search_notebook_from_any_folder(tmp_path, monkeypatch):
-    path = rerun.available()["03_random_search"]
-    monkeypatch.setenv("COURSE_OUTPUT", str(tmp_path / "output"))
-    words = ["-p", "max_trials", "2", "-p", "epochs", "1", "-p", "images", "200"]
+def papermill(notebook, folder, **values):
+    """README's own line for one notebook, from another folder, with these parameters."""
+    path = rerun.available()[notebook]
+    words = [word for name, value in values.items() for word in ("-p", name, str(value))]
     done = subprocess.run(
         [sys.executable, "-m", "papermill", str(path), "out.ipynb", *words],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert len(list((tmp_path / "output").rglob("trial.json"))) >= 2
+
+
+def searches(log):
+    """Every trial of the searches of notebook 03, path to what its file holds."""
+    return {path: path.read_bytes() for path in log.glob("random_search*/trial_*/trial.json")}
+
+
+@pytest.mark.slow
+def test_a_search_with_other_parameters_has_a_folder_of_its_own_that_04_and_05_find(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("COURSE_OUTPUT", str(tmp_path / "copy"))
+    log = tmp_path / "copy" / "log"
+    one = {"images": 240, "max_trials": 5, "epochs": 1, "batch_size": 120}
+    other = {"images": 300, "max_trials": 6, "epochs": 2, "batch_size": 60, "seed": 1000}
+    papermill("03_random_search", tmp_path, **one)
+    first = searches(log)
+    papermill("03_random_search", tmp_path, **other)
+    both = searches(log)
+    assert len({path.parents[1] for path in both}) > len({path.parents[1] for path in first}) > 0
+    assert both == both | first
+    papermill("04_search_results", tmp_path, **other, repeats=2)
+    papermill("05_retrain_best_model", tmp_path, **one, repeats=2)
+    assert searches(log) == both

@@ -1,265 +1,317 @@
-"""The launcher's parts that need no chief: refusals, roles, reading a project, the timeline."""
+"""The launcher's parts that need no KerasTuner: refusals, options, verdicts, processes' ends."""
 
-import inspect
+import contextlib
+import importlib.util
 import json
-import socket
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
 
+import jupyter_client
+import nbformat
+import psutil
 import pytest
 
-from helpers import scale_out
+from helpers import scale_out, state
 
-SCRIPT = "import keras_tuner\n"
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PATIENCE = 120  # seconds until a test gives up; nothing is asserted about time
+# A job that notes its role, threads and pid, then does what the test wants.
+JOB = """\
+import os, pathlib, signal, sys, time
+names = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "TF_NUM_INTRAOP_THREADS")
+with open({folder!r} + "/runs.txt", "a") as file:
+    file.write(" ".join([os.environ[name] for name in names] + [str(os.getpid())]) + "\\n")
+{then}
+"""
+SLEEP = "time.sleep(1000)"
+DIE = "if 'worker' in os.environ['KERASTUNER_TUNER_ID']: os.kill(os.getpid(), signal.SIGKILL)\n"
 
 
 @pytest.fixture
-def job(tmp_path):
-    """A script that exists; nothing in these tests runs it."""
-    path = tmp_path / "job.py"
-    path.write_text(SCRIPT)
-    return path
+def script(tmp_path):
+    """Write a job that ends, or does what is given, and return its path."""
+
+    def write(then=""):
+        path = tmp_path / "job.py"
+        path.write_text(JOB.format(folder=str(tmp_path), then=then))
+        return path
+
+    return write
 
 
-def write(path, value):
-    """Write JSON, making the folders."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value))
+@pytest.fixture
+def notebook(tmp_path):
+    """A notebook that sleeps: each of its processes is papermill with a kernel."""
+    cells = [nbformat.v4.new_code_cell('directory = "log"\nproject_name = "p"')]
+    cells[0].metadata["tags"] = ["parameters"]
+    cells.append(nbformat.v4.new_code_cell(JOB.format(folder=str(tmp_path), then=SLEEP)))
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    book = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(book, tmp_path / "job.ipynb")
+    return tmp_path / "job.ipynb"
 
 
-def write_trial(project, trial_id, status, score=None, direction="min"):
-    """A trial.json as KerasTuner writes it, with what the launcher reads."""
-    observed = [{"value": [score], "step": 0}] if score is not None else []
-    metrics = {"other": {"direction": "min", "observations": [{"value": [77.0], "step": 0}]}}
-    metrics["objective"] = {"direction": direction, "observations": observed}
-    state = {
-        "trial_id": trial_id,
-        "status": status,
-        "score": score,
-        "metrics": {"metrics": metrics},
-    }
-    write(project / f"trial_{trial_id}" / "trial.json", state)
+@pytest.fixture(autouse=True)
+def nothing_left(tmp_path, monkeypatch):
+    """Mark all that a test starts, and fail when any of it still runs."""
+    monkeypatch.setenv("SCALE_OUT_TEST", str(tmp_path))
+    yield
+    left = marked(tmp_path)
+    _, alive = psutil.wait_procs(left, timeout=15)
+    for process in alive:
+        process.kill()
+    assert not alive, f"processes left behind: {alive}"
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"workers": -1}, "--workers -1: give 1 or more"),
-        ({"workers": 0, "join": "127.0.0.1:9"}, "--workers 0: give 1 or more"),
-        ({"name": "mischief"}, "not the word 'chief'"),
-        ({"name": "a/b"}, "use letters, digits"),
-        ({"rehearse": "worker2"}, "is not one of the workers"),
-        ({"restarts": -1}, "cannot be negative"),
-        ({"timeout": 0}, "--timeout takes a positive number"),
-        ({"trial_timeout": -5}, "--trial-timeout takes a positive number"),
-        ({"join": "8000"}, "give HOST:PORT"),
-        ({"join": "127.0.0.1:x"}, "give HOST:PORT"),
-        ({"bind": "203.0.113.7"}, "takes an address of this machine"),
-        ({"parameters": {"overwrite": True}}, "sets overwrite=True"),
-    ],
-)
-def test_a_wrong_call_is_refused_and_changes_nothing(job, tmp_path, options, message):
-    with pytest.raises(scale_out.ScaleOutError, match=message):
-        scale_out.run(job, directory=tmp_path / "log", **options)
-    assert not list(tmp_path.glob("log/*/*"))
+def marked(folder):
+    """Processes that were started for a test and still run."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("SCALE_OUT_TEST") == str(folder):
+                found.append(process)
+    return [process for process in found if process.pid != os.getpid()]
+
+
+def runs(folder):
+    """The lines that the jobs have written, split."""
+    path = folder / "runs.txt"
+    return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def wait_until(ready):
+    """Wait until ``ready()`` is true."""
+    limit = time.monotonic() + PATIENCE
+    while not ready():
+        assert time.monotonic() < limit, "waited too long"
+        time.sleep(0.05)
+
+
+# ---------------------------------------------------------------- refused
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"parameters": {"overwrite": True}}])
+def test_a_wrong_call_is_refused_and_changes_nothing(script, tmp_path, options):
+    with pytest.raises(scale_out.ScaleOutError, match="workers|overwrite"):
+        scale_out.run(script(), directory=tmp_path / "log", **options)
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_job_that_is_not_there_is_a_wrong_call(tmp_path, capsys):
+    code = scale_out.main([str(tmp_path / "nothing.py"), "--directory", str(tmp_path / "log")])
+    assert code == scale_out.Exit.WRONG_CALL and "nothing.py" in capsys.readouterr().err
+    assert not (tmp_path / "log").exists()
 
 
 @pytest.mark.parametrize("code", ["overwrite=True", "overwrite: bool = True", "overwrite = True"])
 @pytest.mark.parametrize("kind", [".py", ".ipynb"])
 def test_a_job_that_overwrites_is_refused(tmp_path, code, kind):
     job = tmp_path / f"job{kind}"
-    cell = {"cell_type": "code", "source": [f"x = 1\n{code}\n"]}
+    cell = {"cell_type": "code", "source": ["x = 1\n", f"{code}\n"]}
     job.write_text(json.dumps({"cells": [cell]}) if kind == ".ipynb" else f"x = 1\n{code}\n")
-    with pytest.raises(scale_out.ScaleOutError, match="delete the others' finished trials"):
+    with pytest.raises(scale_out.ScaleOutError, match="overwrite"):
         scale_out.run(job, directory=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [job.name]
 
 
-def test_a_missing_job_and_a_job_of_another_kind_are_refused(tmp_path):
-    (tmp_path / "job.txt").write_text("")
-    for name in ("nothing.py", "job.txt"):
-        with pytest.raises(scale_out.ScaleOutError, match="not an existing notebook"):
-            scale_out.run(tmp_path / name, directory=tmp_path)
+def test_a_second_launcher_on_the_same_project_is_refused(script, tmp_path):
+    with state.lock(tmp_path / "p_scale_out", "first"), pytest.raises(state.ProjectInUse):
+        scale_out.run(script(), directory=tmp_path, project_name="p")
+    assert not runs(tmp_path)
 
 
-def test_an_unknown_notebook_parameter_is_refused_with_the_known_ones(tmp_path):
-    nbformat = pytest.importorskip("nbformat")
-    cell = nbformat.v4.new_code_cell('directory: str = "log"  # where')
-    cell.metadata["tags"] = ["parameters"]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
-    nbformat.write(notebook, tmp_path / "job.ipynb")
-    with pytest.raises(scale_out.ScaleOutError, match="no parameter 'project_name'.*directory"):
-        scale_out.run(tmp_path / "job.ipynb", directory=tmp_path)
+# ---------------------------------------------------------------- options and roles
 
 
-def test_a_port_in_use_has_its_own_exit_code_and_starts_nothing(job, tmp_path, capsys):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = str(server.getsockname()[1])
-        code = scale_out.main([str(job), "--directory", str(tmp_path / "log"), "--port", port])
-    assert code == scale_out.Exit.PORT_IN_USE == 8
-    assert f"Port {port} of 127.0.0.1 is in use" in capsys.readouterr().err
-    assert not (tmp_path / "log").exists()
+def test_the_command_line_has_the_arguments_and_defaults_of_run(monkeypatch):
+    seen = []
+
+    def run(job, **options):
+        seen.append(options)
+        return scale_out.Outcome(scale_out.Exit.COMPLETE, "", 0, None, None)
+
+    run.__doc__, run.__kwdefaults__ = scale_out.run.__doc__, scale_out.run.__kwdefaults__
+    monkeypatch.setattr(scale_out, "run", run)
+    handler = signal.getsignal(signal.SIGTERM)
+    given = ["--project-name", "q", "--timeout", "5", "--fresh", "-p", "lr", "1e-3", "-p", "x", "a"]
+    try:
+        assert scale_out.main(["job.py"]) == scale_out.main(["job.py", *given]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert seen[0] == run.__kwdefaults__ | {"parameters": {}}
+    changed = {"project_name": "q", "timeout": 5.0, "fresh": True}
+    assert seen[1] == seen[0] | changed | {"parameters": {"lr": 0.001, "x": "a"}}
 
 
-def test_joining_a_chief_that_is_not_there_ends_with_its_own_code(job, tmp_path, capsys):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    arguments = ["--join", f"127.0.0.1:{port}", "--chief-lost", "0.5", "--directory", str(tmp_path)]
-    assert scale_out.main([str(job), *arguments]) == scale_out.Exit.CHIEF_GAVE_UP
-    assert "Start the chief first" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("3", 3), ("0.5", 0.5), ("True", True), ("None", None), ("[1, 2]", [1, 2])]
+    + [(text, text) for text in ("abc", "0,1", "007", "a/b.npz")],
+)
+def test_command_line_values_become_what_they_look_like(text, value):
+    assert scale_out._value(text) == value
 
 
-def test_a_second_launcher_on_the_same_project_is_refused(tmp_path):
-    pytest.importorskip("fcntl")
-    refused = pytest.raises(scale_out.ScaleOutError, match="Another launcher is at work")
-    with scale_out._only_launcher(tmp_path), refused, scale_out._only_launcher(tmp_path):
-        pass
-    with scale_out._only_launcher(tmp_path):
-        pass
-
-
-def test_the_role_comes_from_kerastuners_environment_variables(monkeypatch):
-    monkeypatch.delenv("KERASTUNER_ORACLE_IP", raising=False)
-    assert scale_out.role() == "serial" and scale_out.is_serial() and not scale_out.is_worker()
-    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
-    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
-    assert scale_out.role() == "worker" and scale_out.is_worker()
-    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
-    assert scale_out.role() == "chief" and not scale_out.is_worker()
+def test_every_process_gets_its_role_its_threads_and_loopback(script, tmp_path, capfd):
+    outcome = scale_out.run(script(), workers=3, threads=2, directory=tmp_path, project_name="p")
+    found = sorted(line[:3] for line in runs(tmp_path))
+    names = ["chief", "worker0", "worker1", "worker2"]
+    assert found == [[name, "127.0.0.1", "2"] for name in names]
+    assert outcome.code == scale_out.Exit.GAVE_UP, "no trial was run"
+    assert sorted(path.name for path in outcome.logs.iterdir()) == [f"{n}.log" for n in names]
 
 
 def test_a_serial_process_takes_its_threads_from_prepare(monkeypatch):
     monkeypatch.delenv("KERASTUNER_ORACLE_IP", raising=False)
     for name in scale_out.THREAD_VARIABLES:
         monkeypatch.setenv(name, "7")
-    assert scale_out.prepare() == "serial"
-    assert scale_out.os.environ["TF_NUM_INTRAOP_THREADS"] == "7"
+    assert scale_out.prepare() == "serial" and os.environ["OMP_NUM_THREADS"] == "7"
     scale_out.prepare(threads=1)
-    assert {scale_out.os.environ[name] for name in scale_out.THREAD_VARIABLES} == {"1"}
+    assert {os.environ[name] for name in scale_out.THREAD_VARIABLES} == {"1"}
 
 
 def test_what_is_replaced_in_kerastuners_chief_is_still_there():
-    from keras_tuner.src.distribute import oracle_chief
-    from keras_tuner.src.engine import oracle
-
-    source = inspect.getsource(oracle_chief.start_server)
-    assert inspect.ismodule(oracle_chief.time) and source.count("time.sleep(") == 2
-    assert source.count("time.") == 2, "only sleep is used: the replacement has nothing else"
-    assert scale_out.TOO_MANY_FAILURES in inspect.getsource(oracle.Oracle)
+    keras_tuner = pathlib.Path(importlib.util.find_spec("keras_tuner").origin).parent / "src"
+    chief = (keras_tuner / "distribute" / "oracle_chief.py").read_text()
+    assert "while not exit_chief(oracle):" in chief
+    assert scale_out.TOO_MANY_FAILURES in (keras_tuner / "engine" / "oracle.py").read_text()
 
 
-def test_the_project_is_read_as_far_as_it_is_written(tmp_path):
-    project = scale_out.Project(tmp_path)
-    assert project.update().trials == {} and project.best() is None
-    write_trial(tmp_path, "0", "COMPLETED", 0.5)
-    write_trial(tmp_path, "1", "RUNNING")
-    write(tmp_path / "oracle.json", {"ongoing_trials": {"worker0": "0", "worker1": "1"}})
-    assert project.update().ongoing == {"worker1": "1"}, "trial 0 has ended already"
+# ---------------------------------------------------------------- what the files say
+
+
+def write_trial(project, trial_id, status, score=None):
+    """A trial.json with what the launcher reads."""
+    folder = project / f"trial_{trial_id}"
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"trial_id": trial_id, "status": status, "score": score}
+    (folder / "trial.json").write_text(json.dumps(record))
+
+
+def test_the_verdict_follows_the_trials(tmp_path):
+    codes = []
+    for status in ("RUNNING", "FAILED", "COMPLETED"):
+        write_trial(tmp_path, "0", "COMPLETED", 0.5)
+        write_trial(tmp_path, "1", status, 0.25)
+        codes.append(scale_out._verdict(tmp_path, [])[0].name)
+    assert codes == ["GAVE_UP", "TRIALS_FAILED", "COMPLETE"]
     (tmp_path / "trial_2").mkdir()
     (tmp_path / "trial_2" / "trial.json").write_text('{"trial_id": "2", "stat')
-    write_trial(tmp_path, "1", "COMPLETED", 0.25)
-    assert project.update().best() == ("1", 0.25)
-    assert project.ids("COMPLETED") == ["0", "1"] and project.ids("RUNNING") == []
+    assert scale_out._verdict(tmp_path, [])[0] == scale_out.Exit.COMPLETE
 
 
-def test_the_best_trial_follows_the_objectives_direction(tmp_path):
-    write_trial(tmp_path, "0", "COMPLETED", 0.8, direction="max")
-    write_trial(tmp_path, "1", "COMPLETED", 0.9, direction="max")
-    write_trial(tmp_path, "2", "FAILED", 0.99, direction="max")
-    assert scale_out.Project(tmp_path).update().best() == ("1", 0.9)
-
-
-def test_the_timeline_shows_lost_and_repeated_work(tmp_path):
-    project = tmp_path / "p"
-    events = [
-        (0.0, "launcher", "launch", None),
-        (5.0, "worker0", "trial", "0"),
-        (5.5, "worker1", "trial", "1"),
-        (6.0, "worker1", "died", None),
-        (7.0, "worker0", "COMPLETED", "0"),
-        (7.0, "worker1", "started", None),
-        (15.0, "worker1", "FAILED", "1"),
-    ]
-    lines = [
-        {"seconds": s, "who": who, "what": what, "trial": trial} for s, who, what, trial in events
-    ]
-    write(project / "trial_1" / "history.json", {"executions": [], "seconds": 2.0})
-    folder = scale_out.logs_of(project)
-    folder.mkdir()
-    (folder / "events.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    rows = [tuple(row.values()) for row in scale_out.timeline(project)]
-    assert rows == [
-        ("worker1", "1", 5.5, 6.0, "LOST"),
-        ("worker0", "0", 5.0, 7.0, "COMPLETED"),
-        ("worker1", "1", 13.0, 15.0, "FAILED"),
-    ]
-    axes = scale_out.plot_timeline(scale_out.timeline(project))
-    assert len(axes.patches) == 3
-
-
-def test_a_timeline_without_a_record_says_so(tmp_path):
-    with pytest.raises(FileNotFoundError, match="only helpers.scale_out writes it"):
-        scale_out.timeline(tmp_path / "p")
-
-
-def test_moving_aside_keeps_every_old_project(tmp_path):
-    project = tmp_path / "p"
-    assert scale_out._move_aside(project) is None
-    for number in (1, 2):
-        write_trial(project, str(number), "COMPLETED", 0.5)
-        scale_out.logs_of(project).mkdir()
-        assert scale_out._move_aside(project) == tmp_path / f"p.old{number}"
-    assert (tmp_path / "p.old1" / "trial_1").is_dir() and (tmp_path / "p.old2" / "trial_2").is_dir()
-    assert (tmp_path / "p.old1_scale_out").is_dir() and not project.exists()
+def test_the_best_score_follows_the_objectives_direction(tmp_path):
+    for number, score in enumerate([0.8, 0.9, 0.7]):
+        write_trial(tmp_path, str(number), "COMPLETED", score)
+    assert scale_out._best(tmp_path) == "", "plain KerasTuner writes no direction down"
+    for direction, best in [("min", "0.7"), ("max", "0.9")]:
+        objective = f'Objective(name="val_loss", direction="{direction}")'
+        (tmp_path / state.FINGERPRINT).write_text(json.dumps({"objective": objective}))
+        assert best in scale_out._best(tmp_path)
 
 
 def test_a_serial_project_is_opened_to_a_chief_and_back(tmp_path):
     scale_out._open_to(tmp_path, "chief")
     assert not (tmp_path / "chief.json").exists(), "there is no search yet"
-    write(tmp_path / "oracle.json", {})
-    write(tmp_path / "chief.json", {"kept": 1})
+    (tmp_path / "oracle.json").write_text("{}")
+    (tmp_path / "chief.json").write_text('{"kept": 1}')
     scale_out._open_to(tmp_path, "chief")
     scale_out._open_to(tmp_path, "tuner0")
     assert json.loads((tmp_path / "chief.json").read_text()) == {"kept": 1}
     assert json.loads((tmp_path / "tuner0.json").read_text()) == {}
 
 
-def test_the_last_error_is_the_cause_and_not_what_passed_it_on():
-    log = (
-        "Traceback (most recent call last):\n  File ...\nValueError: units must be positive\n"
+def test_fresh_moves_the_old_project_and_its_logs_aside(script, tmp_path):
+    write_trial(tmp_path / "p", "7", "COMPLETED", 0.5)
+    (tmp_path / "p_scale_out").mkdir()
+    (tmp_path / "p_scale_out" / "chief.log").write_text("old")
+    scale_out.run(script(), workers=1, directory=tmp_path, project_name="p", fresh=True)
+    assert not (tmp_path / "p" / "trial_7").exists()
+    assert [path.name for path in tmp_path.glob("p.old*/*")] == ["trial_7"]
+    assert [path.read_text() for path in tmp_path.glob("p_scale_out.old*/chief.log")] == ["old"]
+
+
+def test_the_last_error_is_the_cause_and_not_what_passed_it_on(tmp_path):
+    member = scale_out.Member("worker0", [], {}, tmp_path)
+    member.log_start = 0
+    member.log.write_text(
+        "Traceback (most recent call last):\n  File ...\n"
+        "\x1b[31mValueError\x1b[39m: units must be positive\n"
         "grpc._channel._InactiveRpcError: <_InactiveRpcError of RPC that terminated with:\n"
         "papermill.exceptions.PapermillExecutionError: \n"
     )
-    assert scale_out.last_error(log) == "ValueError: units must be positive"
-    assert scale_out.last_error("Epoch 1\n") == "no error message"
+    assert member.last_error() == "ValueError: units must be positive"
+    member.log.write_text("Epoch 1\n")
+    assert "worker0.log" in member.last_error()
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("3", 3), ("0.5", 0.5), ("True", True), ("None", None), ("abc", "abc"), ("[1, 2]", [1, 2])],
-)
-def test_command_line_values_become_what_they_look_like(text, value):
-    assert scale_out._value(text) == value
-
-
-def test_help_names_every_exit_code_and_says_that_nothing_is_authenticated():
-    text = scale_out._parser().format_help()
+def test_the_document_has_every_exit_code():
+    text = (ROOT / "docs" / "scale_out.md").read_text()
     for code in scale_out.Exit:
-        assert f"\n  {int(code)} " in text
-    assert "no authentication" in text
+        assert f"\n| {int(code)} |" in text
 
 
-def test_each_worker_gets_its_share_of_the_cores(job, tmp_path, monkeypatch):
-    seen = []
+# ---------------------------------------------------------------- how processes end
 
-    class Recorder(scale_out.Launch):
-        def loop(self):
-            seen.extend([self.chief, *self.workers])
-            return scale_out.Exit.COMPLETE, ""
 
-    monkeypatch.setattr(scale_out, "Launch", Recorder)
-    monkeypatch.setattr(scale_out, "_cores", lambda: 8)
-    scale_out.run(job, workers=3, directory=tmp_path, parameters={"learning_rate": 0.1})
-    assert [member.name for member in seen] == ["chief", "worker0", "worker1", "worker2"]
-    assert [member.env["TF_NUM_INTRAOP_THREADS"] for member in seen] == ["1", "2", "2", "2"]
-    assert {member.env["KERASTUNER_ORACLE_IP"] for member in seen} == {"127.0.0.1"}
-    assert len({member.env["KERASTUNER_ORACLE_PORT"] for member in seen}) == 1
-    assert seen[1].command[-2:] == ["--learning-rate", "0.1"]
+def test_a_worker_that_dies_again_and_again_is_given_up(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(scale_out, "PAUSE", 0.1)
+    outcome = scale_out.run(script(DIE + SLEEP), workers=1, directory=tmp_path)
+    assert outcome.code == scale_out.Exit.GAVE_UP and "worker0" in outcome.reason
+    names = [line[0] for line in runs(tmp_path)]
+    assert names.count("worker0") == outcome.deaths == 1 + scale_out.RESTARTS
+    assert names.count("chief") == 1
+
+
+def test_a_chief_that_dies_when_its_workers_have_ended_is_given_up(script, tmp_path):
+    then = "if 'chief' in os.environ['KERASTUNER_TUNER_ID']: time.sleep(2); raise OSError('x')"
+    outcome = scale_out.run(script(then), workers=1, directory=tmp_path)
+    assert outcome.code == scale_out.Exit.GAVE_UP and "OSError: x" in outcome.reason
+    assert len(runs(tmp_path)) == 2
+
+
+def test_the_time_limit_ends_everything(notebook, tmp_path):
+    outcome = scale_out.run(notebook, workers=1, directory=tmp_path, timeout=3)
+    assert outcome.code == scale_out.Exit.TIMED_OUT
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)],
+)
+def test_no_process_is_left_when_the_launcher_is_ended(notebook, tmp_path, how, expected):
+    if how == signal.SIGKILL and sys.platform != "linux":
+        pytest.skip("only Linux tells children that their parent was killed")
+    command = [sys.executable, "-m", "helpers.scale_out", notebook, "--workers", "1"]
+    launcher = subprocess.Popen([*command, "--directory", tmp_path], start_new_session=True)
+    wait_until(lambda: len(runs(tmp_path)) == 2)
+    assert len(marked(tmp_path)) >= 5, "the launcher, two papermills, two kernels"
+    launcher.send_signal(how)
+    assert launcher.wait(PATIENCE) == expected
+    _, alive = psutil.wait_procs(marked(tmp_path), timeout=15)
+    assert not alive
+
+
+def test_an_interrupted_kernel_leaves_no_process(script, tmp_path):
+    job = script(SLEEP)
+    manager, client = jupyter_client.manager.start_new_kernel()
+    try:
+        code = f"scale_out.run({str(job)!r}, workers=1, directory={str(tmp_path)!r})"
+        message = client.execute(f"from helpers import scale_out\n{code}")
+        wait_until(lambda: len(runs(tmp_path)) == 2)
+        manager.interrupt_kernel()
+        assert client.get_shell_msg(timeout=PATIENCE)["content"]["ename"] == "KeyboardInterrupt"
+        assert message and not [p for line in runs(tmp_path) for p in pids(line[3])]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def pids(pid):
+    """[pid] when a process with this pid runs."""
+    return [pid] if psutil.pid_exists(int(pid)) else []

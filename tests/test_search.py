@@ -3,6 +3,8 @@
 import json
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 
@@ -13,7 +15,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 FAULTS = ROOT / "tests" / "faults"
 kt = pytest.importorskip("keras_tuner")
 
-from helpers import preflight, search, state  # noqa: E402
+from helpers import fingerprint as fingerprint_module  # noqa: E402
+from helpers import preflight, results, search, state  # noqa: E402
+
+sys.path.insert(0, str(ROOT / "tests" / "projects"))
+import programs  # noqa: E402
 
 KINDS = {
     "RandomSearch": {"max_trials": 6},
@@ -75,7 +81,7 @@ def make(folder, tuner_class="RandomSearch", **changes):
     if isinstance(tuner_class, str):
         tuner_class = formula(tuner_class)
     kind = next(name for name in KINDS if issubclass(tuner_class, getattr(kt, name)))
-    real = preflight.has_own_run_trial(tuner_class) is False
+    real = not preflight.trains_itself(tuner_class)
     call = {"objective": kt.Objective("val_loss", "min"), "seed": 1, "progress": False}
     call |= {"directory": str(folder), "project_name": "p"} | KINDS[kind] | changes
     return search.careful(tuner_class)(call.pop("hypermodel", build if real else space), **call)
@@ -257,132 +263,84 @@ def test_a_project_of_plain_kerastuner_is_gone_on_with_after_accepting_it(tmp_pa
     with pytest.raises(Stop):
         plain.search()
     ran = []
-    tuner = make(tmp_path, formula("GridSearch", ran))
     with pytest.raises(state.Mismatch, match="fingerprint"):
-        tuner.search()
+        make(tmp_path, formula("GridSearch", ran)).search()
     make(tmp_path, formula("GridSearch", ran), accept_mismatch=True).search()
     assert ran == [2, 3, 4, 5]
     assert len(records(tmp_path)) == 6
-
-
-DAMAGE = {
-    "oracle.json empty": lambda p: (p / "oracle.json").write_text(""),
-    "oracle.json truncated": lambda p: cut(p / "oracle.json"),
-    "oracle.json of another kind": lambda p: (p / "oracle.json").write_text("{}"),
-    "oracle.json gone": lambda p: (p / "oracle.json").unlink(),
-    "trial.json empty": lambda p: first(p, "trial.json").write_text(""),
-    "trial.json truncated": lambda p: cut(first(p, "trial.json")),
-    "trial.json gone": lambda p: first(p, "trial.json").unlink(),
-    "trial folder gone": lambda p: remove(first(p, "trial.json").parent),
-    "tuner0.json gone": lambda p: (p / "tuner0.json").unlink(),
-    "tuner0.json empty": lambda p: (p / "tuner0.json").write_text(""),
-    "history.json truncated": lambda p: cut(first(p, "history.json")),
-    "several": lambda p: (cut(p / "oracle.json"), (p / "tuner0.json").unlink()),
-}
-
-
-def first(folder, name):
-    return sorted(folder.glob(f"trial_*/{name}"))[1]
 
 
 def cut(path):
     path.write_text(path.read_text()[: path.stat().st_size // 2])
 
 
-def remove(folder):
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+REPAIRED = {
+    "trial.json empty": lambda trial: (trial / "trial.json").write_text(""),
+    "trial.json truncated": lambda trial: cut(trial / "trial.json"),
+    "trial.json gone": lambda trial: (trial / "trial.json").unlink(),
+    "trial folder gone": lambda trial: shutil.rmtree(trial),
+    "tuner0.json gone": lambda trial: (trial.parent / "tuner0.json").unlink(),
+    "tuner0.json empty": lambda trial: (trial.parent / "tuner0.json").write_text(""),
+    "history.json truncated": lambda trial: cut(trial / "history.json"),
+}
+REFUSED = {
+    "oracle.json empty": lambda p: (p / "oracle.json").write_text(""),
+    "oracle.json truncated": lambda p: cut(p / "oracle.json"),
+    "oracle.json of another kind": lambda p: (p / "oracle.json").write_text("{}"),
+    "oracle.json gone": lambda p: (p / "oracle.json").unlink(),
+    "a finished trial of another search": lambda p: shutil.copytree(p / "trial_1", p / "trial_5"),
+}
 
 
-@pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_project_is_repaired_said_so_and_finished(
-    kind, name, reference, tmp_path, capsys
-):
-    expected = reference[1]
+@pytest.mark.parametrize("name", REPAIRED)
+def test_a_damaged_trial_is_repaired_and_the_search_finished(kind, name, reference, tmp_path):
     with pytest.raises(Stop):
         make(tmp_path, formula(kind, stop_in=3)).search()
-    DAMAGE[name](tmp_path / "p")
-    capsys.readouterr()
+    REPAIRED[name](sorted(tmp_path.glob("p/trial_*"))[1])
     ran = []
     make(tmp_path, formula(kind, ran)).search()
-    said = capsys.readouterr().out
-    assert ran == list(range(3, len(expected))), "no finished trial runs again"
-    assert records(tmp_path) == expected
-    if "tuner0" not in name:
-        assert "damaged" in said or "missing" in said or "could not be read" in said
-        assert str(tmp_path) not in said
-    if "empty" in name or "truncated" in name:
-        kept = [p.relative_to(tmp_path / "p") for p in (tmp_path / "p").glob("damaged-1/**/*.json")]
-        assert kept or "tuner0" in name, "the damaged file is kept"
+    assert ran == list(range(3, len(reference[1]))), "no finished trial runs again"
+    assert records(tmp_path) == reference[1]
 
 
-def test_a_lost_trial_of_a_lost_oracle_runs_again_with_its_values(tmp_path):
-    for kind in ("RandomSearch", "GridSearch"):
-        make(tmp_path / kind, kind).search()
-        expected = records(tmp_path / kind)
-        (tmp_path / kind / "p" / "oracle.json").write_text("")
-        cut(first(tmp_path / kind / "p", "trial.json"))
-        ran = []
-        make(tmp_path / kind, formula(kind, ran)).search()
-        assert ran == [1]
-        assert records(tmp_path / kind) == expected
-
-
-def test_a_folder_that_is_not_of_this_search_is_set_aside(tmp_path, capsys):
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_damaged_oracle_is_refused_and_nothing_changed(name, tmp_path):
     make(tmp_path, max_trials=3).search()
-    stranger = tmp_path / "p" / "trial_5"
-    stranger.mkdir()
-    stranger.joinpath("trial.json").write_text((tmp_path / "p/trial_2/trial.json").read_text())
-    make(tmp_path, max_trials=6).search()
-    assert "trial_5 does not belong" in capsys.readouterr().out
-    assert (tmp_path / "p/damaged-1/trial_5/trial.json").exists()
+    REFUSED[name](tmp_path / "p")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    with pytest.raises(state.Damaged, match="overwrite=True"):
+        make(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
+    assert len(results.trials_table(tmp_path / "p")) >= 3
+    make(tmp_path, overwrite=True).search()
+    assert (tmp_path / "p.old").is_dir()
 
 
-def test_damaged_weights_are_set_aside_and_the_score_kept(tmp_path, capsys):
-    tuner = make(tmp_path, kt.RandomSearch, max_trials=1)
-    tuner.search(X, Y, **FIT)
-    weights = tmp_path / "p" / "trial_0" / "checkpoint.weights.h5"
-    weights.write_bytes(weights.read_bytes()[:-2000])
-    again = make(tmp_path, kt.RandomSearch, max_trials=1)
-    assert "weights of trial 0 were damaged" in capsys.readouterr().out
-    assert (tmp_path / "p/damaged-1/trial_0/checkpoint.weights.h5").exists()
-    assert again.oracle.get_best_trials(1)[0].score == tuner.oracle.get_best_trials(1)[0].score
-    with pytest.raises(FileNotFoundError, match="weights of trial 0.*get_best_hyperparameters"):
-        again.get_best_models()
+@pytest.mark.parametrize("kind", ["RandomSearch", "BayesianOptimization"])
+def test_a_search_of_an_earlier_layout_goes_on_as_if_nothing_had_happened(kind, tmp_path):
+    """tests/projects holds searches of the version of September 2026, killed in trial 4 of 6."""
+    own = {"num_initial_points": 2} if kind == "BayesianOptimization" else {}
+    shutil.copytree(ROOT / "tests" / "projects" / kind, tmp_path / "old" / kind)
+    path = tmp_path / "old" / kind / state.FINGERPRINT
+    fingerprint = json.loads(path.read_text())
+    state.write_json(path, fingerprint | {"versions": fingerprint_module.versions()})
+    kept = {p: p.read_bytes() for p in path.parent.glob("trial_[0-3]/*.json")}
+    found = results.trials_table(programs.search(search.careful, kind, tmp_path / "old", **own))
+    assert {p: p.read_bytes() for p in kept} == kept and len(kept) == 8
+    expected = results.trials_table(programs.search(search.careful, kind, tmp_path / "new", **own))
+    assert found["units"].tolist() == expected["units"].tolist()
+    np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-4)
 
 
-def test_a_hyperband_trial_whose_parent_lost_its_weights_trains_it_again(tmp_path):
-    class Stopping(kt.Hyperband):
-        def on_trial_begin(self, trial):
-            super().on_trial_begin(trial)
-            if trial.hyperparameters.values.get("tuner/trial_id"):
-                raise Stop
-
-    own = {"max_epochs": 2, "factor": 2}
-    fit = {"validation_data": (X, Y), "batch_size": 16}
-    make(tmp_path / "a", kt.Hyperband, **own).search(X, Y, **fit)
-    stopping = search.careful(Stopping)
-    stopping.tuner_class = kt.Hyperband
-    with pytest.raises(Stop):
-        make(tmp_path / "b", Stopping, **own).search(X, Y, **fit)
-    for weights in tmp_path.glob("b/p/*/checkpoint.weights.h5"):
-        weights.unlink()
-    make(tmp_path / "b", kt.Hyperband, **own).search(X, Y, **fit)
-    assert records(tmp_path / "a") == records(tmp_path / "b")
-
-
-def test_a_full_disk_stops_with_one_message_and_the_search_goes_on_later(
+def test_a_full_disk_stops_the_search_and_the_search_goes_on_later(
     kind, reference, tmp_path, monkeypatch
 ):
-    import errno
-
     whole, written = state.write_text, []
 
     def full(path, text):
         written.append(path)
         if len(written) in full.at:
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            raise OSError(28, "No space left on device", str(path))
         whole(path, text)
 
     monkeypatch.setattr(state, "write_text", full)
@@ -390,9 +348,9 @@ def test_a_full_disk_stops_with_one_message_and_the_search_goes_on_later(
         folder, full.at = tmp_path / str(moment), {moment}
         written.clear()
         ran = []
-        with pytest.raises(OSError, match="disk is full.*free space") as caught:
+        with pytest.raises((OSError, kt.errors.FatalRuntimeError)) as caught:
             make(folder, formula(kind, ran)).search()
-        assert caught.value.errno == errno.ENOSPC
+        assert state.disk_is_full(caught.value)
         full.at = set()
         ended = [i for i, r in records(folder).items() if json.loads(r)["status"] == "COMPLETED"]
         before = len(ran)
@@ -414,7 +372,7 @@ def test_a_full_disk_while_weights_are_saved_does_not_fail_the_trial(tmp_path):
 
     Full.room = False
     tuner = make(tmp_path, Full, max_trials=2)
-    with pytest.raises(OSError, match="1 finished trials are kept"):
+    with pytest.raises(kt.errors.FatalRuntimeError, match="call search.. again"):
         tuner.search(X, Y, **FIT)
     Full.room = True
     tuner.search(X, Y, **FIT)
@@ -436,12 +394,12 @@ def other_space(hp):
 
 
 CHANGES = [
-    ({"seed": 2}, "seed: 1 in the directory, 2 now"),
+    ({"seed": 2}, "seed: 1 there, 2 now"),
     ({"objective": kt.Objective("val_loss", "max")}, "objective"),
     ({"objective": kt.Objective("loss", "min")}, "objective"),
     ({"executions_per_trial": 2}, "arguments.executions_per_trial"),
     ({"hypermodel": other_space}, "space.x"),
-    ({"tuner_class": "GridSearch"}, "tuner: 'RandomSearch' in the directory, 'GridSearch' now"),
+    ({"tuner_class": "GridSearch"}, "tuner: 'RandomSearch' there, 'GridSearch' now"),
 ]
 
 
@@ -467,7 +425,7 @@ def test_a_changed_fit_or_model_or_data_refuses_an_earlier_search(tmp_path):
     other[0, 0, 0] += 0.5
     stopping = keras.callbacks.EarlyStopping(patience=3)
     for x, changes, said in (
-        (X, {"epochs": 2}, "fit.epochs: 1 in the directory, 2 now"),
+        (X, {"epochs": 2}, "fit.epochs: 1 there, 2 now"),
         (X, {"batch_size": 8}, "fit.batch_size"),
         (X, {"callbacks": [stopping]}, "fit.callbacks"),
         (other, {}, "fit.x"),
@@ -484,7 +442,7 @@ def test_a_changed_fit_or_model_or_data_refuses_an_earlier_search(tmp_path):
 
 def test_other_versions_refuse_an_earlier_search(tmp_path, monkeypatch):
     make(tmp_path).search()
-    monkeypatch.setattr(state, "versions", lambda: {"keras": "2.0"})
+    monkeypatch.setattr(fingerprint_module, "versions", lambda: {"keras": "2.0"})
     with pytest.raises(state.Mismatch, match="versions.keras"):
         make(tmp_path)
 
@@ -494,9 +452,9 @@ def test_overwrite_moves_the_earlier_search_aside(tmp_path, capsys):
     before = records(tmp_path)
     tuner = make(tmp_path, overwrite=True, seed=5)
     assert tuner.remaining_trials == 6
-    assert capsys.readouterr().out.endswith("/p to p.old-1.\n")
+    assert "p.old" in capsys.readouterr().out
     tuner.search()
-    (tmp_path / "p.old-1").rename(tmp_path / "keep")
+    (tmp_path / "p.old").rename(tmp_path / "keep")
     (tmp_path / "p").rename(tmp_path / "new")
     (tmp_path / "keep").rename(tmp_path / "p")
     assert records(tmp_path) == before
@@ -511,7 +469,7 @@ with state.lock(sys.argv[1]):
 """
 
 
-def test_a_second_process_is_refused_with_the_pid_and_a_dead_one_is_not(tmp_path):
+def test_a_second_process_is_refused_and_a_dead_one_is_not(tmp_path):
     make(tmp_path, max_trials=1).search()
     tuner = make(tmp_path, max_trials=2)
     holder = subprocess.Popen(
@@ -524,25 +482,21 @@ def test_a_second_process_is_refused_with_the_pid_and_a_dead_one_is_not(tmp_path
             lambda: make(tmp_path),
             lambda: make(tmp_path, overwrite=True),
         ):
-            with pytest.raises(state.ProjectInUse, match=f"process {holder.pid} on"):
+            with pytest.raises(state.ProjectInUse):
                 action()
     finally:
         holder.kill()
         holder.wait()
     tuner.search()
     assert len(records(tmp_path)) == 2
-    assert not list(tmp_path.glob(".*lock"))
 
 
 def test_a_second_tuner_of_the_same_process_cannot_overwrite_the_first(tmp_path):
     early = make(tmp_path)
     make(tmp_path).search()
-    with pytest.raises(state.ProjectInUse, match="make the tuner again"):
+    with pytest.raises(state.ProjectInUse):
         early.search()
-    with (
-        state.lock(tmp_path / "p", "another"),
-        pytest.raises(state.ProjectInUse, match="another tuner"),
-    ):
+    with state.lock(tmp_path / "p"), pytest.raises(state.ProjectInUse):
         make(tmp_path).search()
 
 
@@ -579,40 +533,39 @@ def test_a_finished_search_says_so_without_a_path_of_the_machine(tmp_path, capsy
     assert capsys.readouterr().out == "6 of 6 trials are already finished in log/p.\n"
 
 
-def test_progress_is_one_line_a_trial_without_times(tmp_path, capsys):
-    make(tmp_path / "log", progress="auto", max_trials=2).search()
+def test_progress_is_shown_whatever_verbose_says_and_its_last_state_has_all(tmp_path, capsys):
+    make(tmp_path, kt.RandomSearch, max_trials=2, progress=True).search(X, Y, **FIT, verbose=0)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "Search in log/p: 2 trials."
-    assert lines[1].startswith("1 of 2: trial 0 val_loss ")
-    assert len(lines) == 3
+    assert len(lines) == 2
+    assert re.fullmatch(r"2 of 2 trials, best val_loss \d\.\d{4} in \d, \d:\d\d spent", lines[1])
+    make(tmp_path / "quiet", kt.RandomSearch, max_trials=1).search(X, Y, **FIT)
+    assert capsys.readouterr().out == "", "Keras' and KerasTuner's bars are off"
 
 
-def test_verbose_0_prints_nothing_when_all_went_well(tmp_path, capsys):
-    make(tmp_path, kt.RandomSearch, max_trials=1, progress="auto").search(X, Y, **FIT, verbose=0)
-    assert capsys.readouterr().out == ""
+def test_a_failure_is_said_when_it_happens_and_an_early_end_at_the_end(tmp_path, capsys):
+    class Watched(formula("RandomSearch", fail=(1,), nan=(3,))):
+        def on_trial_begin(self, trial):
+            super().on_trial_begin(trial)
+            print(f"begin {trial.trial_id}")
 
-
-def test_failures_repetitions_and_an_early_end_are_said(tmp_path, capsys):
-    make(tmp_path / "a", formula("RandomSearch", fail=(1,), nan=(3,))).search()
+    Watched.__name__ = "RandomSearch"
+    make(tmp_path / "a", Watched).search()
     said = capsys.readouterr().out
-    assert "Trial 1 failed. ValueError: no value for trial 1." in said
-    assert "Trial 3 failed. Its score is not a number (NaN)" in said
+    assert "no value for trial 1" in said[said.index("begin 1") : said.index("begin 2")]
+    assert "NaN" in said[said.index("begin 3") : said.index("begin 4")]
     make(tmp_path / "b", max_trials=20).search()
-    assert "ended after 8 of 20 trials" in capsys.readouterr().out
-    make(tmp_path / "c", "BayesianOptimization", max_trials=9).search()
-    assert "have the same configuration" in capsys.readouterr().out
+    assert "8 of 20 trials" in capsys.readouterr().out
 
 
 def test_three_failures_in_a_row_stop_with_the_reason(tmp_path):
     tuner = make(tmp_path, formula("RandomSearch", fail=(1, 2, 3)))
-    with pytest.raises(RuntimeError, match="last 3 trials failed.*no value for trial 3"):
+    with pytest.raises(RuntimeError, match="no value for trial 3"):
         tuner.search()
 
 
 def test_a_failed_trial_is_never_the_best(tmp_path):
     tuner = make(tmp_path, formula("RandomSearch", fail=(0,)), max_trials=2)
-    with pytest.raises(ValueError, match="no best one"):
-        tuner.get_best_hyperparameters()
+    assert tuner.get_best_hyperparameters() == []
     tuner.search()
     assert len(tuner.get_best_hyperparameters(5)) == 1
 
@@ -642,22 +595,12 @@ def test_the_collector_is_relieved_before_the_search(tmp_path):
     assert gc.get_freeze_count() > 10_000
 
 
-def test_only_the_best_checkpoints_are_kept_on_request(tmp_path):
-    tuner = make(tmp_path, kt.RandomSearch, max_trials=3, keep_checkpoints=1)
-    tuner.search(X, Y, **FIT)
-    best = tuner.oracle.get_best_trials(1)[0].trial_id
-    kept = [p.parent.name for p in tmp_path.glob("p/*/checkpoint.weights.h5")]
-    assert kept == [f"trial_{best}"]
-    loss = tuner.get_best_models()[0].evaluate(X, Y, verbose=0)[0]
-    assert loss == pytest.approx(tuner.oracle.get_best_trials(1)[0].score, rel=1e-4)
-
-
 def test_the_estimate_of_the_checkpoint_size_is_right(tmp_path):
     tuner = make(tmp_path, kt.RandomSearch, max_trials=1, hypermodel=one_size)
-    estimate = preflight.fit(tuner, {"x": X, "y": Y} | FIT)
+    estimate = preflight.search(tuner, (X, Y), FIT)
     tuner.search(X, Y, **FIT)
     size = (tmp_path / "p" / "trial_0" / "checkpoint.weights.h5").stat().st_size
-    assert 0.7 * size < estimate["bytes"] < 1.1 * size
+    assert 0.7 * size < estimate < 1.1 * size
 
 
 def one_size(hp):
@@ -676,7 +619,7 @@ def one_size(hp):
 
 
 @pytest.mark.parametrize("name", state.PRIVATE)
-def test_every_private_name_that_is_used_is_still_there(name):
+def test_every_private_name_that_is_used_is_still_there(name, tmp_path):
     from keras_tuner import oracles as kt_oracles
 
     owner, attribute = name.split(".")
@@ -686,14 +629,14 @@ def test_every_private_name_that_is_used_is_still_there(name):
         "BayesianOptimizationOracle": lambda: kt_oracles.BayesianOptimizationOracle(
             kt.Objective("a", "min")
         ),
+        "Tuner": lambda: kt.RandomSearch(space, kt.Objective("a", "min"), directory=str(tmp_path)),
     }[owner]()
-    made._set_project_dir("unused", "unused")
+    if owner != "Tuner":
+        made._set_project_dir("unused", "unused")
     assert attribute in dir(made)
 
 
 def test_no_other_private_name_of_an_oracle_is_used():
-    import re
-
     text = (ROOT / "helpers" / "state.py").read_text()
     oracle = kt.oracles.BayesianOptimizationOracle(kt.Objective("a", "min"))
     grid = kt.oracles.GridSearchOracle(kt.Objective("a", "min"))
@@ -702,7 +645,7 @@ def test_no_other_private_name_of_an_oracle_is_used():
     assert used <= {name.split(".")[1] for name in state.PRIVATE}
     elsewhere = "".join(
         (ROOT / "helpers" / f"{name}.py").read_text()
-        for name in ("search", "preflight", "project", "progress")
+        for name in ("search", "preflight", "fingerprint", "progress")
     )
     assert not set(re.findall(r"oracle\.(_[a-z]\w+)", elsewhere)) & theirs
 

@@ -2,15 +2,20 @@
 
 import ast
 import json
+import os
 import pathlib
 import re
+import signal
+import socket
 import subprocess
 import sys
+import time
 import tomllib
+import urllib.error
+import urllib.request
 
 import pytest
 import yaml
-from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 import helpers
@@ -52,11 +57,6 @@ def applies(requirement, machine):
     return requirement.marker is None or requirement.marker.evaluate(machine)
 
 
-def make_targets():
-    """Return the names of the Makefile's targets."""
-    return set(re.findall(r"^([a-z]+):(?!=)", MAKEFILE, flags=re.MULTILINE))
-
-
 MACHINES = [
     (python, system, machine)
     for python in ("3.11", "3.12", "3.13")
@@ -84,34 +84,19 @@ def test_the_lock_names_no_index_no_address_and_no_file():
 
 
 @pytest.mark.parametrize(("python", "system", "machine"), MACHINES)
-def test_the_lock_covers_what_pyproject_declares_on_every_machine(python, system, machine):
+def test_every_machine_gets_one_version_of_all_that_pyproject_declares(python, system, machine):
     here = environment(python, system, machine)
-    versions = {r.name: str(r.specifier)[2:] for r, _ in locked() if applies(r, here)}
+    chosen = [r for r, _ in locked() if applies(r, here)]
+    versions = {r.name: str(r.specifier)[2:] for r in chosen}
+    assert len(versions) == len(chosen)
     for requirement in map(Requirement, declared()):
         if applies(requirement, here):
-            assert requirement.name in versions, "run `make lock`"
             assert requirement.specifier.contains(versions[requirement.name]), "run `make lock`"
-
-
-@pytest.mark.parametrize(("python", "system", "machine"), MACHINES)
-def test_no_machine_gets_two_versions_of_a_package(python, system, machine):
-    names = [r.name for r, _ in locked() if applies(r, environment(python, system, machine))]
-    assert sorted(names) == sorted(set(names))
-
-
-@pytest.mark.parametrize(("python", "system", "machine"), MACHINES)
-def test_tensorflow_is_the_cpu_build_where_there_is_one(python, system, machine):
-    here = environment(python, system, machine)
-    chosen = [r.name for r, _ in locked() if "tensorflow" in r.name and applies(r, here)]
     has_cpu_build = (system, machine) in {("linux", "x86_64"), ("win32", "AMD64")}
-    assert chosen == ["tensorflow-cpu" if has_cpu_build else "tensorflow"]
-
-
-def test_the_markers_of_the_two_tensorflows_exclude_each_other():
-    markers = [Marker(str(r.marker)) for r in map(Requirement, declared()) if "flow" in r.name]
-    assert len(markers) == 2
-    for case in MACHINES:
-        assert sum(marker.evaluate(environment(*case)) for marker in markers) == 1
+    assert ("tensorflow-cpu" in versions, "tensorflow" in versions) == (
+        has_cpu_build,
+        not has_cpu_build,
+    )
 
 
 def test_tensorboard_has_the_number_of_tensorflow():
@@ -121,17 +106,13 @@ def test_tensorboard_has_the_number_of_tensorflow():
 
 def imported():
     """Return the top-level packages that modules, tests and notebooks import, with one place."""
-    sources = {
-        path: path.read_text(encoding="utf-8")
-        for path in [ROOT / "conftest.py", *ROOT.glob("helpers/*.py"), *ROOT.glob("tests/*.py")]
-        if path.exists()
-    }
+    paths = [ROOT / "conftest.py"]
+    for folder in ("helpers", "tools", "tests"):
+        paths += (ROOT / folder).rglob("*.py")
+    sources = {path: path.read_text(encoding="utf-8") for path in paths}
     for path in ROOT.glob("notebooks/*.ipynb"):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        lines = "".join("".join(c["source"]) + "\n" for c in cells if c["cell_type"] == "code")
-        sources[path] = "".join(
-            "\n" if re.match(r"\s*[%!]", line) else line for line in lines.splitlines(keepends=True)
-        )
+        sources[path] = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
     found = {}
     for path, source in sources.items():
         for node in ast.walk(ast.parse(source, str(path))):
@@ -144,7 +125,7 @@ def imported():
 
 def test_every_package_that_is_imported_is_declared():
     names = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow", "IPython": "ipython"}
-    own = {"helpers", *(path.stem for path in (ROOT / "tests").iterdir())}
+    own = {"helpers", "tools", *(path.stem for path in (ROOT / "tests").rglob("*"))}
     known = {requirement.name.replace("-", "_") for requirement in map(Requirement, declared())}
     for package, place in imported().items():
         if package not in sys.stdlib_module_names | own:
@@ -179,12 +160,6 @@ def test_the_conda_environment_is_the_lock_and_the_package():
     assert pip == ["--no-require-hashes", "-r requirements.lock", "-e ."]
 
 
-def test_the_package_carries_its_data_files():
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert tomllib.loads(text)["tool"]["setuptools"]["package-data"]["helpers"] == ["files/**"]
-    assert "Zalando SE" in (ROOT / "helpers/files/LICENSE-fashion-mnist.txt").read_text("utf-8")
-
-
 def test_the_citation_has_the_version_of_the_package():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert str(citation["version"]) == helpers.__version__
@@ -192,29 +167,60 @@ def test_the_citation_has_the_version_of_the_package():
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "Makefile"])
-def test_every_make_command_that_a_text_names_is_a_target(name):
+def test_every_command_that_a_text_names_exists(name):
     text = (ROOT / name).read_text(encoding="utf-8")
-    named = set(re.findall(r"""[`"]make (?:[A-Z]+=\S+ )*([a-z]+)""", text))
-    named |= set(re.findall(r"^(?:\$ )?make (?:[A-Z]+=\S+ )*([a-z]+)", text, flags=re.MULTILINE))
-    assert named, f"{name} names no make command"
-    assert named <= make_targets(), f"not in the Makefile: {sorted(named - make_targets())}"
+    targets = set(re.findall(r"^([a-z]+):(?!=)", MAKEFILE, flags=re.MULTILINE))
+    named = set(re.findall(r"""(?:^|[`"])make (?:[A-Z]+=\S+ )*([a-z]+)""", text, re.MULTILINE))
+    assert named and named <= targets, f"not in the Makefile: {sorted(named - targets)}"
+    for module in re.findall(r"-m ((?:helpers|tools)\.\w+)", text):
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module
 
 
-def test_every_module_of_the_course_that_the_makefile_calls_exists():
-    for name in re.findall(r"\$\(PY\) -m (helpers\.\w+|benchmarks)", MAKEFILE):
-        path = ROOT / name.replace(".", "/")
-        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
-
-
-def test_every_command_of_the_makefile_sets_up_first():
+def test_every_command_of_the_makefile_sets_up_first_and_ci_calls_make_test():
     for target in ("lab", "run", "lint", "execute", "record", "bench", "slides", "lock"):
         assert re.search(rf"^{target}: \$\(READY\)$", MAKEFILE, flags=re.MULTILINE), target
     assert re.search(r"^test: lint$", MAKEFILE, flags=re.MULTILINE)
+    assert (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()[-1] == "make test"
 
 
-def test_ci_calls_make_test_and_nothing_else():
-    lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
-    assert lines == ["#!/usr/bin/env bash", "set -e", "make test"]
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no make")
+def test_make_lab_opens_notebook_00_for_this_user_and_only_with_the_token(tmp_path):
+    folders = ("CONFIG", "DATA", "RUNTIME")
+    environment = os.environ | {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in folders}
+    server = subprocess.Popen(
+        # -o: never set up here, whatever the times of the files.
+        ["make", "-o", ".venv/ready", "lab", f"PY={sys.executable}"]
+        + ["LAB_ARGS=--no-browser --ServerApp.port=0"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        matches = (
+            re.search(r"http://(\S+?)/(lab\S+)\?(token=\w+)", line) for line in server.stdout
+        )
+        address, page, token = next(filter(None, matches)).groups()
+        assert address.startswith("127.0.0.1:") and page.endswith("00_start_here.ipynb")
+        host, port = address.split(":")
+        deadline = time.monotonic() + 60
+        with socket.socket() as probe:  # it listens a moment after it has said so
+            while probe.connect_ex((host, int(port))) and time.monotonic() < deadline:
+                time.sleep(0.2)
+        with http.open(f"http://{address}/{page}?{token}", timeout=60) as answer:
+            assert answer.status == 200 and "login" not in answer.url
+        contents = f"http://{address}/api/contents/notebooks/00_start_here.ipynb"
+        with http.open(f"{contents}?{token}", timeout=60) as answer:
+            assert json.load(answer)["content"]["cells"]
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            http.open(contents, timeout=60)
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.communicate()
 
 
 def test_importing_helpers_imports_no_heavy_package():

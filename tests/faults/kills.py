@@ -199,8 +199,6 @@ def chain(kind, root, reference, seconds, rng, real, count, budget):
         count.add("resumes")
     count.add("wrong_tables", int(trial_files(folder) != reference))
     count.add("beyond_max_trials", int(len(trial_files(folder)) > len(reference)))
-    count.add("set_aside", len(list(folder.glob("search/damaged-*"))))
-    count.add("left_locks", len(list(folder.glob(".*.lock"))))
 
 
 def main():
