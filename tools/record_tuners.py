@@ -81,7 +81,6 @@ def make_tuners(images, seed, directory, settings=SETTINGS):
         "objective": kt.Objective(*settings["objective"]),
         "seed": seed,
         "directory": str(search.log_dir(directory)),
-        "keep_checkpoints": 1,
     }
     trials = {"max_trials": settings["max_trials"]}
     first = {"num_initial_points": settings["num_initial_points"]}
@@ -117,7 +116,7 @@ def judge(tuner, images, unseen, settings=SETTINGS):
     """Train the best hyperparameters once more, under a new seed, and score them on new images."""
     import keras
 
-    keras.utils.set_random_seed(search.trial_seed(tuner.seed, 999))
+    keras.utils.set_random_seed(search.trial_seed(tuner.seed, "999"))
     model = tuner.hypermodel.build(tuner.get_best_hyperparameters()[0])
     model.fit(
         images.x_train,
