@@ -3,22 +3,21 @@
 import pathlib
 import types
 
-import matplotlib
-
-matplotlib.use("Agg")
-
+import keras
+import keras_tuner as kt
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 
-kt = pytest.importorskip("keras_tuner")
-
-from helpers import insight, preflight, results, search, state  # noqa: E402
+from helpers import insight, results, search, state
 
 NOTEBOOK = pathlib.Path(__file__).parents[1] / "notebooks" / "07_tune_the_architecture.ipynb"
 CELLS = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
+DEFINE = ("loop-two", "loop-dry-run", "block", "blocks", "optimizer", "batches", "build", "class")
+DEFINE += ("wrong-class", "wrong-search", "known-oracle", "known-tuner", "folds-class")
 LOSS, ACCURACY = kt.Objective("val_loss", "min"), kt.Objective("val_accuracy", "max")
+KNOWN = [{"a": 0.5, "b": 2}, {"a": 0.25, "b": 5}]
 
 
 def tiny_data():
@@ -28,7 +27,6 @@ def tiny_data():
     return types.SimpleNamespace(
         image_shape=(8, 8, 1),
         num_classes=3,
-        class_names=("a", "b", "c"),
         x_train=rng.integers(0, 256, (30, 8, 8, 1), dtype="uint8"),
         y_train=labels[np.arange(30) % 3],
         x_val=rng.integers(0, 256, (12, 8, 8, 1), dtype="uint8"),
@@ -39,18 +37,11 @@ def tiny_data():
 @pytest.fixture(scope="module")
 def shown():
     """The names that the notebook's cells define, with nothing searched and nothing trained."""
-    import keras
-    from keras import layers
-
-    names = {"keras": keras, "kt": kt, "layers": layers, "np": np, "results": results}
+    names = {"keras": keras, "kt": kt, "layers": keras.layers, "np": np, "results": results}
     names |= {"search": search, "data": tiny_data(), "batch_size": 16, "seed": 1}
-    for cell in ("loop-two", "loop-dry-run", "block", "blocks", "optimizer", "batches", "build"):
+    for cell in DEFINE:
         exec(CELLS[cell], names)
-    for cell in ("class", "wrong-class", "wrong-search", "known-oracle", "known-tuner"):
-        exec(CELLS[cell], names)
-    exec(CELLS["folds-class"], names)
     exec(CELLS["size-rates"].split("\nfor ")[0], names)
-    exec(CELLS["size-class"], names)
     exec(CELLS["late"].split("\ndry_run")[0], names)
     return types.SimpleNamespace(**names)
 
@@ -58,9 +49,8 @@ def shown():
 def tuner_of(tuner_class, hypermodel, folder, objective=LOSS, **arguments):
     """A careful tuner in a temporary folder."""
     arguments = {"max_trials": 8, "seed": 1, "project_name": "p"} | arguments
-    return search.careful(tuner_class)(
-        hypermodel, objective=objective, directory=str(folder), progress=False, **arguments
-    )
+    arguments |= {"objective": objective, "directory": str(folder), "progress": False}
+    return search.careful(tuner_class)(hypermodel, **arguments)
 
 
 def searched(*args, **kwargs):
@@ -68,6 +58,15 @@ def searched(*args, **kwargs):
     tuner = tuner_of(*args, **kwargs)
     tuner.search(verbose=0)
     return results.trials_table(tuner)
+
+
+def trained(shown, folder, *callbacks, **arguments):
+    """A tuner that has searched over the image model on the tiny data."""
+    tuner = tuner_of(kt.RandomSearch, shown.ImageModel(), folder, ACCURACY, **arguments)
+    data = tiny_data()
+    arguments = {"validation_data": (data.x_val, data.y_val), "callbacks": list(callbacks)}
+    tuner.search(data.x_train, data.y_train, **arguments, epochs=3, verbose=0)
+    return tuner
 
 
 def known_names(tuner):
@@ -91,24 +90,19 @@ def in_use(row):
 # How many layers
 
 
-@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("seed", range(1, 4))
 def test_in_a_plain_loop_a_new_layer_starts_with_its_default(shown, tmp_path, seed):
     tuner = tuner_of(shown.Declare, shown.plain_loop, tmp_path, seed=seed, max_trials=12)
     assert known_names(tuner) == ["conv_layers", "filters_1"]
     tuner.search(verbose=0)
     table = results.trials_table(tuner)
-    for name in ("filters_2", "filters_3"):
-        assert table[name].dropna().iloc[0] == 8
-    phantoms = [row["conv_layers"] == 1 and row["filters_2"] > 0 for _, row in table.iterrows()]
-    assert any(phantoms)
+    assert [table[name].dropna().iloc[0] for name in ("filters_2", "filters_3")] == [8, 8]
+    assert ((table["conv_layers"] == 1) & (table["filters_2"] > 0)).any()  # a phantom
+    if seed == 1:
+        assert {in_use(table.iloc[i]) for i in (1, 3, 5)} == {(8,)}
 
 
-def test_in_a_plain_loop_trials_1_3_and_5_of_the_notebook_are_one_model(shown, tmp_path):
-    table = searched(shown.Declare, shown.plain_loop, tmp_path)
-    assert {in_use(table.iloc[i]) for i in (1, 3, 5)} == {(8,)}
-
-
-@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("seed", range(1, 4))
 def test_with_scopes_all_names_are_known_and_no_model_comes_twice(shown, tmp_path, seed):
     tuner = tuner_of(shown.Declare, shown.scoped_loop, tmp_path, seed=seed, max_trials=12)
     assert known_names(tuner) == ["conv_layers", "filters_1", "filters_2", "filters_3"]
@@ -126,23 +120,17 @@ def test_the_image_model_declares_everything_before_the_first_trial(shown, tmp_p
     assert len(names) == len(set(names)) == 13
     scoped = {hp.name for hp in tuner.oracle.get_space().space if hp.conditions}
     assert scoped == {"filters_1", "filters_2", "filters_3"}
-
-
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_the_image_model_has_as_many_convolutions_as_it_says(shown, count):
     hp = kt.HyperParameters()
-    hp.values = {"conv_layers": count}
-    model = shown.build_model(hp)
-    kinds = [type(layer).__name__ for layer in model.layers]
-    assert kinds.count("Conv2D") == count
+    hp.values = {"conv_layers": 2}
+    kinds = [type(layer).__name__ for layer in shown.build_model(hp).layers]
+    assert kinds.count("Conv2D") == 2
 
 
 # Training choices
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_what_only_fit_asks_for_has_its_default_in_the_first_trial(shown, tmp_path, seed):
-    tuner = tuner_of(kt.RandomSearch, shown.Late(), tmp_path, seed=seed)
+def test_what_only_fit_asks_for_has_its_default_in_the_first_trial(shown, tmp_path):
+    tuner = tuner_of(kt.RandomSearch, shown.Late(), tmp_path)
     assert known_names(tuner) == ["units"]
     tuner.search(verbose=0)
     sizes = results.trials_table(tuner)["batch_size"]
@@ -153,106 +141,52 @@ def test_augmentation_changes_images_and_no_label(shown):
     x, y = tiny_data().x_train, tiny_data().y_train
     for augment in (False, True):
         made = list(shown.batches(x, y, 16, augment))
-        assert [len(images) for images, _ in made] == [16, 14]
-        images = np.concatenate([np.asarray(images) for images, _ in made])
+        images, labels = (np.concatenate([np.asarray(one[i]) for one in made]) for i in (0, 1))
+        assert len(images) == len(x)
         same = sorted(images.sum(axis=(1, 2, 3))) == sorted(x.astype(float).sum(axis=(1, 2, 3)))
         assert same is not augment
-        labels = np.concatenate([np.asarray(labels) for _, labels in made])
         assert labels.sum(axis=0).tolist() == y.sum(axis=0).tolist()
 
 
 def test_an_augmented_trial_is_repeatable_and_keeps_weights_and_callbacks(shown, tmp_path):
-    import keras
-
-    data, found = tiny_data(), []
     stopper = keras.callbacks.EarlyStopping(monitor="val_loss", patience=1, min_delta=1000)
-    for name in ("first", "again"):
-        tuner = tuner_of(
-            kt.RandomSearch,
-            shown.ImageModel(),
-            tmp_path,
-            ACCURACY,
-            max_trials=1,
-            project_name=name,
-            hyperparameters=fixed(augment=True, conv_layers=1),
-        )
-        tuner.search(
-            data.x_train,
-            data.y_train,
-            validation_data=(data.x_val, data.y_val),
-            epochs=3,
-            callbacks=[stopper],
-            verbose=0,
-        )
-        found.append(results.history_table(tuner))
-    assert len(found[0]) == 2  # stopped in the second of three epochs
+    first, again = (
+        trained(shown, tmp_path / name, stopper, max_trials=1, hyperparameters=fixed(augment=True))
+        for name in ("first", "again")
+    )
+    history = results.history_table(first)
+    assert len(history) == 2  # stopped in the second of three epochs
     assert stopper.stopped_epoch == 0  # by a copy of this object
-    pd.testing.assert_frame_equal(*found, check_exact=True)
-    assert (tmp_path / "first" / "trial_0" / "checkpoint.weights.h5").exists()
+    pd.testing.assert_frame_equal(history, results.history_table(again), check_exact=True)
+    assert first.get_best_models()
 
 
 # Trials that go wrong
 
 
-@pytest.fixture(scope="module")
-def troubled(shown):
-    """The grid of notebook 07 under both objectives."""
-    return {one.name: shown.troubled(one) for one in (LOSS, ACCURACY)}
-
-
-def test_three_of_four_trials_fail_by_the_loss_and_the_search_goes_on(troubled):
-    table = troubled["val_loss"]
+def test_three_of_four_trials_fail_by_the_loss_and_the_search_goes_on(shown):
+    table = shown.troubled(LOSS)
     assert table["status"].tolist() == ["FAILED", "FAILED", "COMPLETED", "FAILED"]
     messages = results.failed(table)["message"].tolist()
     assert "Oversized model" in messages[0] and "do not go together" in messages[1]
-    assert messages[2] == state.reason(None)
+    assert "NaN" in messages[2]
 
 
-def test_a_diverged_trial_completes_when_the_accuracy_is_the_objective(troubled):
-    table = troubled["val_accuracy"].set_index("trouble")
+def test_a_diverged_trial_completes_when_the_accuracy_is_the_objective(shown):
+    table = shown.troubled(ACCURACY).set_index("trouble")
     assert table.loc["diverges", "status"] == "COMPLETED"
     assert 0 <= table.loc["diverges", "score"] <= 1
 
 
 def test_two_failures_in_a_row_stop_a_search_with_a_limit_of_two(shown):
-    with pytest.raises(RuntimeError, match="2"):
+    with pytest.raises(RuntimeError):
         shown.troubled(LOSS, limit=2)
 
 
 def test_the_image_model_fails_a_trial_whose_loss_is_nan_under_any_objective(shown, tmp_path):
-    data = tiny_data()
     space = fixed(learning_rate=1e30, optimizer="sgd", conv_layers=1, augment=False)
-    tuner = tuner_of(
-        kt.RandomSearch,
-        shown.ImageModel(),
-        tmp_path,
-        ACCURACY,
-        max_trials=1,
-        hyperparameters=space,
-    )
-    tuner.search(
-        data.x_train,
-        data.y_train,
-        validation_data=(data.x_val, data.y_val),
-        epochs=1,
-        verbose=0,
-    )
-    assert results.failed(results.trials_table(tuner))["message"].tolist() == [
-        "FailedTrialError: the validation loss is NaN"
-    ]
-
-
-def test_a_model_over_max_model_size_is_not_trained_by_the_checks_either(
-    shown, tmp_path, monkeypatch
-):
-    data = tiny_data()
-    tuner = tuner_of(kt.RandomSearch, shown.ImageModel(), tmp_path, max_model_size=10)
-    tried = []
-    monkeypatch.setattr(preflight, "_try_batch", lambda *given: tried.append(given) or 0.0)
-    arguments = {"x": data.x_train, "y": data.y_train, "validation_data": (data.x_val, data.y_val)}
-    assert preflight.fit(tuner, arguments)["bytes"] == 0 and not tried
-    tuner.max_model_size = None
-    assert preflight.fit(tuner, arguments)["bytes"] > 0 and len(tried) == 1
+    table = results.trials_table(trained(shown, tmp_path, max_trials=1, hyperparameters=space))
+    assert "FailedTrialError" in results.failed(table)["message"][0]
 
 
 # Known values, narrowed spaces, folds
@@ -264,39 +198,28 @@ def two_numbers(hp):
     hp.Choice("b", [1, 2, 3, 4, 5], default=4)
 
 
-KNOWN = [{"a": 0.5, "b": 2}, {"a": 0.25, "b": 5}]
+def scored(tuner_class, stop=None):
+    """A tuner class with a formula in place of the training; interrupted in the trial ``stop``."""
 
+    def run_trial(tuner, trial, **kwargs):
+        if trial.trial_id == stop:
+            raise KeyboardInterrupt
+        return {"val_loss": abs(trial.hyperparameters.values["a"] - 0.3)}
 
-@pytest.mark.parametrize("kind", ["RandomSearch", "BayesianOptimization"])
-def test_a_search_does_not_start_from_the_defaults(shown, tmp_path, kind):
-    made = type(kind, (getattr(kt, kind),), {"run_trial": shown.Declare.run_trial})
-    table = searched(made, two_numbers, tmp_path, max_trials=3)
-    assert 0.123 not in table["a"].tolist()
-
-
-def declare_with(tuner_class, run_trial):
-    """A tuner class with a formula in place of the training."""
     return type(tuner_class.__name__, (tuner_class,), {"run_trial": run_trial})
 
 
-def score_of(tuner, trial, **kwargs):
-    """A run_trial: the distance of ``a`` from 0.3."""
-    return {"val_loss": abs(trial.hyperparameters.values["a"] - 0.3)}
+@pytest.mark.parametrize("kind", [kt.RandomSearch, kt.BayesianOptimization])
+def test_a_search_does_not_start_from_the_defaults(tmp_path, kind):
+    assert 0.123 not in searched(scored(kind), two_numbers, tmp_path, max_trials=3)["a"].tolist()
 
 
 @pytest.mark.parametrize("base", ["RandomSearchOracle", "BayesianOptimizationOracle"])
-def test_known_values_come_first_and_survive_an_interruption(shown, tmp_path, base):
+def test_known_values_come_first_and_survive_an_interruption(tmp_path, base):
     names = {"kt": kt}
     exec(CELLS["known-oracle"].replace("RandomSearchOracle", base), names)
     exec(CELLS["known-tuner"], names)
-
-    def stops_in_trial_1(tuner, trial, **kwargs):
-        if trial.trial_id == "1":
-            raise KeyboardInterrupt
-        return score_of(tuner, trial)
-
-    whole = declare_with(names["KnownFirstSearch"], score_of)
-    broken = declare_with(names["KnownFirstSearch"], stops_in_trial_1)
+    whole, broken = (scored(names["KnownFirstSearch"], stop) for stop in (None, "1"))
     arguments = {"known": KNOWN, "max_trials": 7}
     expected = searched(whole, two_numbers, tmp_path, project_name="whole", **arguments)
     with pytest.raises(KeyboardInterrupt):
@@ -305,46 +228,21 @@ def test_known_values_come_first_and_survive_an_interruption(shown, tmp_path, ba
     assert expected[["a", "b"]].iloc[:2].to_dict("records") == KNOWN
     assert resumed[["a", "b"]].equals(expected[["a", "b"]])
     assert resumed["a"].nunique() == 7
-
-
-def test_other_known_values_are_another_search(shown, tmp_path):
-    made = declare_with(shown.KnownFirstSearch, score_of)
-    searched(made, two_numbers, tmp_path, known=KNOWN)
     with pytest.raises(state.Mismatch, match="known"):
-        tuner_of(made, two_numbers, tmp_path, known=KNOWN[:1])
+        tuner_of(whole, two_numbers, tmp_path, known=KNOWN[:1])
 
 
-def test_a_fixed_name_keeps_its_value_and_the_rest_is_still_tuned(shown, tmp_path):
-    table = searched(
-        shown.Declare, shown.scoped_loop, tmp_path, hyperparameters=fixed(conv_layers=2)
-    )
+def test_what_is_fixed_keeps_its_value_and_the_rest_is_tuned_unless_told_otherwise(shown, tmp_path):
+    given = (shown.Declare, shown.scoped_loop)
+    table = searched(*given, tmp_path / "tuned", hyperparameters=fixed(conv_layers=2))
     assert set(table["conv_layers"]) == {2}
     assert table["filters_1"].nunique() > 1 and "filters_3" not in table.dropna(axis=1)
-
-
-def test_a_conditional_name_that_is_fixed_outside_its_scope_is_searched_after_all(shown, tmp_path):
-    table = searched(
-        shown.Declare, shown.scoped_loop, tmp_path, hyperparameters=fixed(filters_1=16)
-    )
-    assert table["filters_1"].nunique() > 1
-
-
-def test_without_new_entries_what_is_left_out_stays_at_its_default(shown, tmp_path):
-    table = searched(
-        shown.Declare,
-        shown.scoped_loop,
-        tmp_path,
-        max_trials=3,
-        hyperparameters=fixed(conv_layers=2),
-        tune_new_entries=False,
-    )
-    assert set(table["filters_1"]) == {8}
-
-
-def test_a_narrowed_space_under_the_old_name_is_refused(shown, tmp_path):
-    searched(shown.Declare, shown.scoped_loop, tmp_path)
-    with pytest.raises(state.Mismatch, match="space"):
-        tuner_of(shown.Declare, shown.scoped_loop, tmp_path, hyperparameters=fixed(conv_layers=2))
+    outside = searched(*given, tmp_path / "outside", hyperparameters=fixed(filters_1=16))
+    assert outside["filters_1"].nunique() > 1  # fixed outside its scope: searched after all
+    options = {"hyperparameters": fixed(conv_layers=2), "tune_new_entries": False, "max_trials": 3}
+    assert set(searched(*given, tmp_path / "default", **options)["filters_1"]) == {8}
+    with pytest.raises(state.Mismatch, match="space"):  # a narrowed space under the old name
+        tuner_of(*given, tmp_path / "tuned", hyperparameters=fixed(conv_layers=3))
 
 
 class MeanOfHeldOut(kt.HyperModel):
@@ -363,16 +261,14 @@ class MeanOfHeldOut(kt.HyperModel):
 def test_k_folds_hold_out_every_image_once_and_the_score_is_their_mean(shown, tmp_path):
     hypermodel = MeanOfHeldOut()
     hypermodel.seen = []
-    tuner = tuner_of(
-        shown.KFoldSearch, hypermodel, tmp_path, ACCURACY, max_trials=2, known=KNOWN, check=False
-    )
+    options = {"max_trials": 2, "known": KNOWN, "check": False}
+    tuner = tuner_of(shown.KFoldSearch, hypermodel, tmp_path, ACCURACY, **options)
     x = np.arange(10.0)
     callback = types.SimpleNamespace(used=False)
     tuner.search(x, x, folds=3, callbacks=[callback], verbose=0)
     assert not callback.used  # every fold used a copy
     assert len(hypermodel.seen) == 6 and hypermodel.seen[:3] == hypermodel.seen[3:]
-    held_out = [one for _, part in hypermodel.seen[:3] for one in part]
-    assert sorted(held_out) == x.tolist()
+    assert sorted(sum((part for _, part in hypermodel.seen[:3]), [])) == x.tolist()
     assert all(not set(train) & set(part) for train, part in hypermodel.seen)
     means = [np.mean(part) for _, part in hypermodel.seen[:3]]
     assert results.trials_table(tuner)["score"].tolist() == pytest.approx([np.mean(means)] * 2)
@@ -382,10 +278,10 @@ def test_k_folds_hold_out_every_image_once_and_the_score_is_their_mean(shown, tm
 # Accuracy against size
 
 
-def trials(scores, parameters, status="COMPLETED"):
+def trials(scores, parameters):
     """A trials table with a size."""
     ids = [str(i) for i in range(len(scores))]
-    made = {"trial": ids, "status": status, "score": scores, "parameters": parameters}
+    made = {"trial": ids, "status": "COMPLETED", "score": scores, "parameters": parameters}
     return pd.DataFrame(made)
 
 
@@ -400,13 +296,10 @@ def test_the_pareto_front_is_what_no_trial_beats_in_both():
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.1])
 def test_the_winner_of_the_weighted_cost_lies_on_the_front(shown, rate):
+    assert shown.cost(0.8, 40_000, rate) == pytest.approx(shown.cost(0.8 - rate, 20_000, rate))
     rng = np.random.default_rng(3)
     for _ in range(50):
         table = trials(rng.random(8).round(1), rng.integers(10, 1000, 8))
         front = insight.pareto(table, direction="max")
         costs = shown.cost(front["score"], front["parameters"], rate)
         assert front.loc[costs.idxmin(), "pareto"]
-
-
-def test_the_exchange_rate_is_the_accuracy_that_half_the_parameters_are_worth(shown):
-    assert shown.cost(0.80, 40_000, 0.01) == pytest.approx(shown.cost(0.79, 20_000, 0.01))
