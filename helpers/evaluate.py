@@ -65,7 +65,7 @@ def confidence_interval(values, level=0.95):
 
 
 def accuracy_interval(correct, n, level=0.95):
-    """``Interval`` of an accuracy, ``correct`` of n test images (whole numbers), by Wilson's method.
+    """``Interval`` of an accuracy, ``correct`` of n images (whole numbers), by Wilson's method.
 
     It covers the luck of which images are in the test set, not the luck of the training seed.
 
@@ -167,18 +167,3 @@ def paired_table(scores, against, *, direction="min", level=0.95):
         word = "better" if gain.low > 0 else "worse" if gain.high < 0 else "cannot be told apart"
         rows.append((name, gain.mean, gain.low, gain.high, word))
     return pd.DataFrame(rows, columns=["name", "gain", "low", "high", "verdict"])
-
-
-def best_epoch(history, metric="val_loss", direction=None):
-    """The epoch at which a metric was best, counted from 1; the first of equally good ones.
-
-    Args:
-        history: what ``fit`` returns, its ``.history``, or a list of one value an epoch.
-        metric: name of the metric.
-        direction: "min" or "max"; None takes "min" for a name with "loss" or "error" in it.
-    """
-    values = getattr(history, "history", history)
-    values = np.asarray(values[metric] if isinstance(values, dict) else values, dtype=float)
-    if direction is None:
-        direction = "min" if "loss" in metric or "error" in metric else "max"
-    return int(np.nanargmin(sign_of(direction) * values)) + 1
