@@ -15,7 +15,16 @@ from helpers import results, search, state
 NOTEBOOK = pathlib.Path(__file__).parents[1] / "notebooks" / "07_tune_the_architecture.ipynb"
 CELLS = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
 DEFINE = ("loop-two", "loop-dry-run", "block", "blocks", "optimizer", "batches", "build", "class")
-DEFINE += ("wrong-class", "wrong-search", "known-oracle", "known-tuner", "folds-class")
+DEFINE += (
+    "rare",
+    "rare-recalls",
+    "rare-class",
+    "wrong-class",
+    "wrong-search",
+    "known-oracle",
+    "known-tuner",
+    "folds-class",
+)
 LOSS, ACCURACY = kt.Objective("val_loss", "min"), kt.Objective("val_accuracy", "max")
 KNOWN = [{"a": 0.5, "b": 2}, {"a": 0.25, "b": 5}]
 
@@ -27,6 +36,7 @@ def tiny_data():
     return types.SimpleNamespace(
         image_shape=(8, 8, 1),
         num_classes=3,
+        class_names=("a", "b", "c"),
         x_train=rng.integers(0, 256, (30, 8, 8, 1), dtype="uint8"),
         y_train=labels[np.arange(30) % 3],
         x_val=rng.integers(0, 256, (12, 8, 8, 1), dtype="uint8"),
@@ -41,7 +51,8 @@ def shown():
     names |= {"search": search, "data": tiny_data(), "batch_size": 16, "seed": 1}
     for cell in DEFINE:
         exec(CELLS[cell], names)
-    exec(CELLS["size-rates"].split("\nfor ")[0], names)
+    for cell in ("rare-weights", "size-rates"):
+        exec(CELLS[cell].split("\nfor ")[0], names)
     exec(CELLS["late"].split("\ndry_run")[0], names)
     return types.SimpleNamespace(**names)
 
@@ -159,6 +170,15 @@ def test_an_augmented_trial_is_repeatable_and_keeps_weights_and_callbacks(shown,
     assert stopper.stopped_epoch == 0  # by a copy of this object
     pd.testing.assert_frame_equal(history, results.history_table(again), check_exact=True)
     assert first.get_best_models()
+
+
+def test_the_objective_may_be_a_metric_that_only_the_own_fit_returns(shown, tmp_path):
+    objective = kt.Objective("mean_recall", "max")
+    tuner = tuner_of(kt.GridSearch, shown.Weighted(), tmp_path, objective, max_trials=2)
+    tuner.search(shown.x_thin, shown.y_thin, epochs=1, verbose=0)
+    history = results.history_table(tuner)
+    assert history["mean_recall"].tolist() == results.trials_table(tuner)["score"].tolist()
+    assert {"rare_recall", "other_recall"} <= set(history)
 
 
 # Trials that go wrong
