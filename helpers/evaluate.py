@@ -1,4 +1,9 @@
-"""Judge models honestly: intervals, paired comparisons and the sentence that follows."""
+"""Judge models honestly: intervals, paired comparisons and the sentence that follows.
+
+A ``level`` is a confidence level between 0 and 1; ``scores`` are a dictionary from a name to one
+score a seed, the same seeds in the same order. What cannot be judged is a ``ValueError``: a missing
+or infinite score, unequal numbers of seeds, too few of them.
+"""
 
 import dataclasses
 
@@ -7,14 +12,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """A mean (or share) with its confidence interval.
-
-    Attributes:
-        mean: the estimate.
-        low, high: ends of the interval, in the unit of the estimate.
-        n: how many values it comes from.
-        level: confidence level, between 0 and 1.
-    """
+    """A mean (or share) of n values with its confidence interval from low to high."""
 
     mean: float
     low: float
@@ -51,17 +49,7 @@ def _paired(*scores):
 
 
 def confidence_interval(values, level=0.95):
-    """Interval of the mean of a few values, by Student's t distribution.
-
-    Args:
-        values: one number a seed (at least two), taken as independent draws.
-        level: confidence level, between 0 and 1.
-
-    Returns:
-        An ``Interval``.
-
-    Raises:
-        ValueError: fewer than two values, or a value that is not finite.
+    """``Interval`` of the mean of two or more independent values, by Student's t distribution.
 
     Source: Student (1908), "The probable error of a mean", Biometrika 6.
     """
@@ -77,17 +65,9 @@ def confidence_interval(values, level=0.95):
 
 
 def accuracy_interval(correct, n, level=0.95):
-    """Interval of an accuracy that was measured once on n test images, by Wilson's method.
+    """``Interval`` of an accuracy, ``correct`` of n images (whole numbers), by Wilson's method.
 
     It covers the luck of which images are in the test set, not the luck of the training seed.
-
-    Args:
-        correct: how many images were classified rightly, a whole number.
-        n: how many images there were.
-        level: confidence level, between 0 and 1.
-
-    Returns:
-        An ``Interval``, always inside 0 to 1.
 
     Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22.
@@ -99,17 +79,7 @@ def accuracy_interval(correct, n, level=0.95):
 
 
 def paired_difference(first, second, level=0.95):
-    """Mean of first minus second, pair by pair, with its interval (paired t interval).
-
-    Args:
-        first, second: one score a seed, the same seeds in the same order.
-        level: confidence level, between 0 and 1.
-
-    Returns:
-        An ``Interval`` whose n is the number of pairs.
-
-    Raises:
-        ValueError: different lengths, or fewer than two pairs.
+    """``Interval`` of the mean of first minus second, pair by pair (paired t interval).
 
     Source: Student (1908), "The probable error of a mean", Biometrika 6, whose example is paired.
     """
@@ -122,11 +92,7 @@ def verdict(difference, first="tuned model", second="baseline", *, score="test a
 
     Args:
         difference: the ``Interval`` of first minus second; higher is better.
-        first, second: names of the two models.
-        score: what was measured.
-
-    Returns:
-        A sentence that names the difference, its interval and the number of seeds.
+        first, second, score: names of the two models and of what was measured.
     """
     ends = f"{difference.level:.0%} interval {difference.low:+.3f} to {difference.high:+.3f}"
     seeds = f"Over {difference.n} seeds"
@@ -146,18 +112,10 @@ def verdict(difference, first="tuned model", second="baseline", *, score="test a
 def mean_ranks(scores, *, direction="min", level=0.95):
     """Rank of each model or search within every seed, 1 for the best, and its mean over the seeds.
 
-    Args:
-        scores: dictionary from a name to one score a seed, the same seeds in the same order.
-        direction: "min" when a lower score is better, else "max".
-        level: confidence level of the t interval of the mean rank, cut at 1 and at the number of
-            names. Ranks are few and whole, so with a handful of seeds it is a rough one.
-
     Returns:
-        A ``pandas.DataFrame``, best mean rank first, with the columns name, rank, low, high and
+        A ``pandas.DataFrame``, best mean rank first, with the columns name, rank, low, high (a t
+        interval, cut at 1 and at the number of names; with a handful of seeds a rough one) and
         first (in how many seeds it was the best). Equal scores share their rank.
-
-    Raises:
-        ValueError: unequal numbers of seeds, or one seed only.
     """
     import pandas as pd
     from scipy import stats
@@ -174,11 +132,7 @@ def mean_ranks(scores, *, direction="min", level=0.95):
 def any_difference(scores):
     """Probability of ranks as unequal as these if all names were equally good (Friedman's test).
 
-    Args:
-        scores: as for ``mean_ranks``, with three names or more under two seeds or more.
-
-    Returns:
-        The p value, by the chi-squared approximation, which is rough below ten seeds.
+    The p value for three names or more, by the chi-squared approximation: rough below ten seeds.
 
     Source: Friedman (1937), "The use of ranks to avoid the assumption of normality", Journal of the
     American Statistical Association 32; its use for algorithms: Demsar (2006), JMLR 7.
@@ -194,20 +148,10 @@ def paired_table(scores, against, *, direction="min", level=0.95):
     With k comparisons each interval has the level 1 - (1 - level) / k (Bonferroni), so that the
     chance that one of them misses is at most 1 - level.
 
-    Args:
-        scores: as for ``mean_ranks``, under two seeds or more.
-        against: the name that the others are compared with.
-        direction: "min" when a lower score is better, else "max".
-        level: confidence level of all the intervals together.
-
     Returns:
         A ``pandas.DataFrame`` with the columns name, gain (mean over the seeds, positive where the
         name is better than ``against``), low, high and verdict ("better", "worse" or "cannot be
         told apart").
-
-    Raises:
-        KeyError: ``against`` is not one of the names.
-        ValueError: one seed only.
 
     Source: Dunn (1961), "Multiple comparisons among means", Journal of the American Statistical
     Association 56.
@@ -223,25 +167,3 @@ def paired_table(scores, against, *, direction="min", level=0.95):
         word = "better" if gain.low > 0 else "worse" if gain.high < 0 else "cannot be told apart"
         rows.append((name, gain.mean, gain.low, gain.high, word))
     return pd.DataFrame(rows, columns=["name", "gain", "low", "high", "verdict"])
-
-
-def best_epoch(history, metric="val_loss", direction=None):
-    """The epoch at which a metric was best, counted from 1.
-
-    Args:
-        history: what ``fit`` returns, its ``.history``, or a list of one value an epoch.
-        metric: name of the metric.
-        direction: "min" or "max"; None takes "min" for a name with "loss" or "error" in it.
-
-    Returns:
-        The number of the best epoch; the first of several equally good ones.
-
-    Raises:
-        KeyError: the history has no such metric; a val_ metric needs validation_data in ``fit``.
-        ValueError: the metric is NaN in every epoch: the training diverged.
-    """
-    values = getattr(history, "history", history)
-    values = np.asarray(values[metric] if isinstance(values, dict) else values, dtype=float)
-    if direction is None:
-        direction = "min" if "loss" in metric or "error" in metric else "max"
-    return int(np.nanargmin(sign_of(direction) * values)) + 1

@@ -2,6 +2,8 @@
 
 A search is read from its project directory (``trial_*/trial.json``, and ``history.json`` where
 ``helpers.search.careful`` kept one), so nothing here needs TensorFlow, except ``small_search``.
+A ``source`` is a tuner or the path of a project directory, a ``table`` what ``trials_table``
+returns; a ``direction`` is "min" where a lower score is better, else "max".
 """
 
 import contextlib
@@ -19,17 +21,13 @@ from helpers.state import HISTORY, read_json, reason
 
 LEADING = ("trial", "status", "score", "best_epoch")
 TRAILING = ("epochs", "seconds", "message")
+COSTS = ("seconds", "cpu_seconds", "proposal_seconds")
 RECORDED = pathlib.Path(__file__).parent / "files" / "recorded_search"
 RECORDED_TUNERS = RECORDED.with_name("recorded_tuners")
-COSTS = ("seconds", "cpu_seconds", "proposal_seconds")
 
 
 def project_directory(source):
-    """The project directory of a tuner, or the path itself, checked to hold a search.
-
-    Raises:
-        FileNotFoundError: there is no such folder, or it holds no trial.
-    """
+    """The project directory of a source; FileNotFoundError when it holds no trial."""
     path = pathlib.Path(os.fspath(getattr(source, "project_dir", source)))
     if not any(folder.is_dir() for folder in path.glob("trial_*")):
         raise FileNotFoundError(f"{path} holds no trial: run the search, or check project_name.")
@@ -39,46 +37,6 @@ def project_directory(source):
 def recorded():
     """The folder of the shipped search of 50 trials, made by ``python -m tools.record``."""
     return project_directory(RECORDED)
-
-
-@dataclasses.dataclass(frozen=True)
-class RecordedTuners:
-    """The shipped comparison of five searches, made by ``python -m tools.record_tuners``.
-
-    Attributes:
-        runs: dictionary from a search's name to its trials tables, one a seed; they have the
-            columns of ``trials_table`` and of ``costs``.
-        epochs: a ``pandas.DataFrame`` with one row an epoch: search, seed, trial, epoch, val_loss
-            and val_accuracy.
-        judged: one row a search and seed: its best hyperparameters, trained again under a new seed,
-            on images that no search has seen: loss and accuracy.
-        settings: budget, data and seeds, a dictionary.
-    """
-
-    runs: dict
-    epochs: object
-    judged: object
-    settings: dict
-
-
-def recorded_tuners(folder=RECORDED_TUNERS):
-    """Read the shipped comparison of tuners, made by ``python -m tools.record_tuners``.
-
-    Returns:
-        A ``RecordedTuners``.
-    """
-    import pandas as pd
-
-    folder = pathlib.Path(folder)
-    text = {"trial": str, "tuner/trial_id": str, "message": str}
-    trials = pd.read_csv(folder / "trials.csv", dtype=text).fillna({"message": ""})
-    runs = {}
-    for (name, _seed), part in trials.groupby(["search", "seed"], sort=False):
-        own = part.drop(columns=["search", "seed"]).dropna(axis="columns", how="all")
-        runs.setdefault(name, []).append(own.reset_index(drop=True))
-    epochs = pd.read_csv(folder / "epochs.csv", dtype={"trial": str})
-    judged = pd.read_csv(folder / "judged.csv")
-    return RecordedTuners(runs, epochs, judged, read_json(folder / "settings.json"))
 
 
 def _records(source):
@@ -107,9 +65,6 @@ def _column(name):
 def space(source):
     """The definitions of a search's hyperparameters, in the order in which they were met.
 
-    Args:
-        source: a tuner, or the path of a project directory.
-
     Returns:
         A dictionary from a column of ``trials_table`` to ``{"class_name": ..., "config": {...}}``.
     """
@@ -122,9 +77,6 @@ def space(source):
 
 def trials_table(source):
     """One row a trial, failed and unfinished ones included.
-
-    Args:
-        source: a tuner, or the path of a project directory.
 
     Returns:
         A ``pandas.DataFrame`` sorted by trial id with the columns trial (id, a string), status,
@@ -161,14 +113,11 @@ def trials_table(source):
 
 
 def history_table(source):
-    """One row an epoch of every execution of every trial.
-
-    Args:
-        source: a tuner, or the path of a project directory.
+    """One row an epoch of every execution of every trial that has a history.
 
     Returns:
         A ``pandas.DataFrame`` with the columns trial, execution and epoch (both 1-based) and one
-        column a metric, for example val_loss. Trials without a history are left out.
+        column a metric, for example val_loss.
 
     Raises:
         FileNotFoundError: there is no search in the folder, or no trial has a history.
@@ -187,6 +136,23 @@ def history_table(source):
     return table
 
 
+def costs(source):
+    """What every trial cost: epochs, seconds, processor seconds and seconds to be proposed.
+
+    Returns:
+        A ``pandas.DataFrame`` with one row a trial and the columns trial, epochs, seconds (wall
+        clock), cpu_seconds (all threads) and proposal_seconds (from the end of the trial before to
+        the start of this one); NaN where it was not recorded.
+    """
+    import pandas as pd
+
+    rows = [
+        {**record["history"], "trial": trial, "epochs": record["epochs"]}
+        for trial, record in _records(source).items()
+    ]
+    return pd.DataFrame(rows, columns=["trial", "epochs", *COSTS])
+
+
 def hyperparameters(table):
     """The columns of a trials table that are hyperparameters (without Hyperband's own)."""
     taken = (*LEADING, *TRAILING, *COSTS)
@@ -194,11 +160,7 @@ def hyperparameters(table):
 
 
 def completed(table, need=1):
-    """The rows of the trials that ended with a score.
-
-    Raises:
-        ValueError: there are fewer than ``need`` of them.
-    """
+    """The rows of the trials that ended with a score; ValueError when fewer than ``need`` did."""
     rows = table[(table["status"] == "COMPLETED") & table["score"].notna()]
     if len(rows) < need:
         raise ValueError(f"{len(rows)} of {len(table)} trials have completed; {need} are needed.")
@@ -220,10 +182,6 @@ def ranked(table, direction="min"):
 def best_so_far(table, direction="min"):
     """The best score after each trial.
 
-    Args:
-        table: what ``trials_table`` returns.
-        direction: "min" when a lower score is better, else "max".
-
     Returns:
         A ``pandas.DataFrame`` with the columns trials (1, 2, …), trial, score and best; a failed
         trial counts, has the score NaN and leaves the best as it was.
@@ -237,45 +195,15 @@ def best_so_far(table, direction="min"):
     return pd.DataFrame({"trials": trials, "trial": table["trial"], "score": scores, "best": best})
 
 
-def best_by_epochs(table, direction="min"):
-    """The best score against the training epochs spent, so that unequal trials compare fairly.
-
-    Args:
-        table: what ``trials_table`` returns, of one search, in the order in which it was run.
-        direction: "min" when a lower score is better, else "max".
+def best_epochs(source, objective="val_loss", direction="min"):
+    """Every metric at the epoch of each trial at which the metric ``objective`` is best.
 
     Returns:
-        A ``pandas.DataFrame`` with the columns epochs (all epochs up to the end of this trial),
-        trial, score and best (NaN until a trial has completed). A failed trial without a history
-        costs no epochs.
-
-    Raises:
-        ValueError: no completed trial, or one whose epochs are unknown: plain KerasTuner's.
+        One row of ``history_table`` a trial; of several executions the best one is taken.
     """
-    curve = best_so_far(table, direction)[["trial", "score", "best"]]
-    unspent = table["epochs"].isna() & (table["status"] != "COMPLETED")
-    curve.insert(0, "epochs", table["epochs"].mask(unspent, 0).cumsum().astype(int))
-    return curve
-
-
-def costs(source):
-    """What every trial cost: training, and the oracle's time to propose it.
-
-    Args:
-        source: a tuner, or the path of a project directory.
-
-    Returns:
-        A ``pandas.DataFrame`` with one row a trial and the columns trial, epochs, seconds (wall
-        clock), cpu_seconds (processor time of all threads) and proposal_seconds (from the end of
-        the trial before to the start of this one); NaN where it was not recorded.
-    """
-    import pandas as pd
-
-    rows = []
-    for trial, record in _records(source).items():
-        known = {name: record["history"].get(name, math.nan) for name in COSTS}
-        rows.append({"trial": trial, "epochs": record["epochs"], **known})
-    return pd.DataFrame(rows)
+    history = history_table(source).dropna(subset=objective)
+    order = sign_of(direction) * history[objective]
+    return history.loc[order.groupby(history["trial"], sort=False).idxmin()].reset_index(drop=True)
 
 
 def compare(searches, *, direction="min", level=0.95):
@@ -332,43 +260,14 @@ def short_paths():
     print(shown.replace(os.sep, "/"), end="")
 
 
-def best_epochs(source, objective="val_loss", direction="min"):
-    """Every metric at the best epoch of each trial.
-
-    Args:
-        source: a tuner, or the path of a project directory.
-        objective: the metric that decides which epoch is best.
-        direction: "min" when a lower value is better, else "max".
-
-    Returns:
-        A ``pandas.DataFrame`` with one row a trial that has a history, sorted as in
-        ``history_table``; of several executions the best one is taken.
-    """
-    history = history_table(source).dropna(subset=objective)
-    order = sign_of(direction) * history[objective]
-    return history.loc[order.groupby(history["trial"], sort=False).idxmin()].reset_index(drop=True)
-
-
-def small_search(
-    images,
-    *,
-    max_trials,
-    epochs,
-    executions_per_trial=1,
-    batch_size=64,
-    seed=1,
-    directory="log",
-    project_name="",
-    overwrite=False,
-):
+def small_search(images, *, epochs, batch_size, directory="log", project_name="", **budget):
     """Open the random search of notebook 03; run what is missing of it.
 
     Args:
         images: what ``helpers.data.load_data`` returns.
-        max_trials, epochs, executions_per_trial, batch_size, seed: as in notebook 03.
-        directory: the folder that the search is in; see ``helpers.search.log_dir``.
-        project_name: the folder of the search in it; empty: named after its settings, as there.
-        overwrite: True starts again; the earlier search is moved aside.
+        epochs, batch_size, directory, project_name: as in notebook 03.
+        budget: max_trials, executions_per_trial and seed, and more arguments of KerasTuner's
+            ``RandomSearch``, as overwrite.
 
     Returns:
         KerasTuner's tuner with its finished trials loaded.
@@ -381,20 +280,82 @@ def small_search(
 
     from helpers import models, search
 
-    settings = {"trials": max_trials, "runs": executions_per_trial, "epochs": epochs}
-    settings |= {"batch": batch_size, "seed": seed, "data": images.digest}
-    project_name = project_name or search.named("random_search", **settings)
-    build = models.hypermodel(images.image_shape, images.num_classes)
-    budget = {"max_trials": max_trials, "executions_per_trial": executions_per_trial, "seed": seed}
-    place = {"directory": str(search.log_dir(directory)), "project_name": project_name}
+    settings = {"trials": budget["max_trials"], "runs": budget["executions_per_trial"]}
+    settings |= {"epochs": epochs, "batch": batch_size, "seed": budget["seed"]}
+    name = project_name or search.named("random_search", **settings, data=images.digest)
     with short_paths():
         tuner = search.careful(kt.RandomSearch)(
-            build, objective=kt.Objective("val_loss", "min"), overwrite=overwrite, **budget, **place
+            models.hypermodel(images.image_shape, images.num_classes),
+            objective=kt.Objective("val_loss", "min"),
+            directory=str(search.log_dir(directory)),
+            project_name=name,
+            **budget,
         )
     stopper = keras.callbacks.EarlyStopping(monitor="val_loss", patience=3)
     fit = {"validation_data": (images.x_val, images.y_val), "callbacks": [stopper], "verbose": 0}
     tuner.search(images.x_train, images.y_train, epochs=epochs, batch_size=batch_size, **fit)
     return tuner
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedTuners:
+    """The shipped comparison of five searches, made by ``python -m tools.record_tuners``.
+
+    Attributes:
+        runs: dictionary from a search's name to its trials tables, one a seed; they have the
+            columns of ``trials_table`` and of ``costs``.
+        epochs: a ``pandas.DataFrame`` with one row an epoch: search, seed, trial, epoch, val_loss
+            and val_accuracy.
+        judged: one row a search and seed: its best hyperparameters, trained again under a new seed,
+            on images that no search has seen: loss and accuracy.
+        settings: budget, data and seeds, a dictionary.
+    """
+
+    runs: dict
+    epochs: object
+    judged: object
+    settings: dict
+
+
+def recorded_tuners(folder=RECORDED_TUNERS):
+    """Read the shipped comparison of tuners, made by ``python -m tools.record_tuners``.
+
+    Returns:
+        A ``RecordedTuners``.
+    """
+    import pandas as pd
+
+    folder = pathlib.Path(folder)
+    text = {"trial": str, "tuner/trial_id": str, "message": str}
+    trials = pd.read_csv(folder / "trials.csv", dtype=text).fillna({"message": ""})
+    runs = {}
+    for (name, _seed), part in trials.groupby(["search", "seed"], sort=False):
+        own = part.drop(columns=["search", "seed"]).dropna(axis="columns", how="all")
+        runs.setdefault(name, []).append(own.reset_index(drop=True))
+    epochs = pd.read_csv(folder / "epochs.csv", dtype={"trial": str})
+    judged = pd.read_csv(folder / "judged.csv")
+    return RecordedTuners(runs, epochs, judged, read_json(folder / "settings.json"))
+
+
+def best_by_epochs(table, direction="min"):
+    """The best score against the training epochs spent, so that unequal trials compare fairly.
+
+    Args:
+        table: what ``trials_table`` returns, of one search, in the order in which it was run.
+        direction: "min" when a lower score is better, else "max".
+
+    Returns:
+        A ``pandas.DataFrame`` with the columns epochs (all epochs up to the end of this trial),
+        trial, score and best (NaN until a trial has completed). A failed trial without a history
+        costs no epochs.
+
+    Raises:
+        ValueError: no completed trial, or one whose epochs are unknown: plain KerasTuner's.
+    """
+    curve = best_so_far(table, direction)[["trial", "score", "best"]]
+    unspent = table["epochs"].isna() & (table["status"] != "COMPLETED")
+    curve.insert(0, "epochs", table["epochs"].mask(unspent, 0).cumsum().astype(int))
+    return curve
 
 
 def objective(source, direction=None):

@@ -46,20 +46,19 @@ def table_of(scores, epochs, status="COMPLETED"):
     return pd.DataFrame(known | {"message": ""})
 
 
-# ---------------------------------------------------------------- the table
-
-
 def test_the_table_has_one_row_a_trial_and_one_column_a_hyperparameter(project):
     table = results.trials_table(project)
     assert list(table) == [*results.LEADING, "units", "more", *results.TRAILING]
-    assert results.hyperparameters(table) == ["units", "more"]
+    assert results.hyperparameters(table) == list(results.space(project)) == ["units", "more"]
     assert table["trial"].tolist() == ["00", "01", "02", "03"]
-    assert table["status"].tolist() == ["COMPLETED", "COMPLETED", "FAILED", "RUNNING"]
     assert table["best_epoch"].tolist()[:2] == [2, 2] and table["score"][2:].isna().all()
     assert table["more"].isna().tolist() == [True, False, True, True]  # inactive, no value
     assert table["epochs"].tolist()[:2] == [3, 4] and table["epochs"][2:].isna().all()
-    space = results.space(project)
-    assert list(space) == ["units", "more"] and space["more"]["config"]["name"] == "more"
+    rows = results.failed(table)
+    assert rows["status"].tolist() == ["FAILED", "RUNNING"] and rows["units"].tolist() == [40, 4]
+    assert rows["message"][0].endswith("ValueError: units too many") and not rows["message"][1]
+    costs = results.costs(project)
+    assert costs.iloc[1, :4].tolist() == ["01", 4, 2.5, 4.0] and costs.iloc[3, 1:].isna().all()
 
 
 def test_a_project_of_plain_keras_tuner_is_read_and_has_no_epochs(tmp_path):
@@ -84,16 +83,7 @@ def test_a_project_of_plain_keras_tuner_is_read_and_has_no_epochs(tmp_path):
     assert results.costs(tuner)[list(results.COSTS)].isna().all(axis=None)
     with pytest.raises(FileNotFoundError, match="careful"):
         results.history_table(tuner)
-    with pytest.raises(ValueError):
-        results.best_by_epochs(table)
     pd.testing.assert_frame_equal(table, results.trials_table(tmp_path / "plain"))
-
-
-def test_the_failed_trials_are_listed_with_the_reason_in_one_line(project):
-    rows = results.failed(results.trials_table(project))
-    assert rows["trial"].tolist() == ["02", "03"] and rows["units"].tolist() == [40, 4]
-    assert rows["message"][0].endswith("ValueError: units too many")
-    assert rows["message"][1] == ""  # it runs still
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", '{"status": "COM', None])
@@ -110,16 +100,11 @@ def test_a_damaged_file_costs_its_own_trial_only(project, name, text):
         assert set(results.history_table(project)["trial"]) == {"00"}
 
 
-def test_trials_are_sorted_by_number_when_the_ids_grow_longer(tmp_path):
+def test_long_ids_are_sorted_by_number_and_no_column_is_replaced_by_a_hyperparameter(tmp_path):
     for trial in ("100", "02", "10"):
-        write_trial(tmp_path, trial, {"units": 4}, 0.1)
-    (tmp_path / "trial_notes.txt").write_text("mine")
-    assert results.trials_table(tmp_path)["trial"].tolist() == ["02", "10", "100"]
-
-
-def test_a_hyperparameter_called_like_a_column_of_the_table_does_not_replace_it(tmp_path):
-    write_trial(tmp_path, "0", {"epochs": 8}, 0.25, losses=[[0.25]])
+        write_trial(tmp_path, trial, {"epochs": 8}, 0.25, losses=[[0.25]])
     table = results.trials_table(tmp_path)
+    assert table["trial"].tolist() == ["02", "10", "100"]
     assert table["epochs"][0] == 1 and table["hp:epochs"][0] == 8
     assert results.hyperparameters(table) == list(results.space(tmp_path)) == ["hp:epochs"]
 
@@ -139,9 +124,6 @@ def test_reading_a_folder_needs_no_tensorflow(project):
     subprocess.run([sys.executable, "-c", code, str(project)], check=True)
 
 
-# ---------------------------------------------------------------- histories and costs
-
-
 def test_the_history_is_one_row_an_epoch_of_each_execution(project):
     history = results.history_table(project)
     assert list(history) == ["trial", "execution", "epoch", "loss", "val_loss"]
@@ -159,14 +141,9 @@ def test_the_best_epoch_of_each_trial_brings_all_metrics_with_it(project):
     assert rows["trial"].tolist() == ["00", "01"]
     assert rows["epoch"].tolist() == [2, 2] and rows["execution"].tolist() == [1, 2]
     assert rows["loss"].tolist() == [0.5, 0.2]
-    costs = results.costs(project)
-    assert costs.iloc[1, :4].tolist() == ["01", 4, 2.5, 4.0] and costs.iloc[3, 1:].isna().all()
     assert results.best_epochs(project, direction="max")["val_loss"].tolist() == [0.7, 0.5]
     with pytest.raises(KeyError, match="val_auc"):
         results.best_epochs(project, "val_auc")
-
-
-# ---------------------------------------------------------------- what follows from a table
 
 
 def test_equal_scores_stay_in_the_order_of_their_trials():
@@ -186,17 +163,6 @@ def test_best_so_far_keeps_the_best_over_a_failed_trial(project):
         results.best_so_far(table, direction="up")
 
 
-def test_the_best_so_far_is_counted_in_epochs_spent():
-    table = table_of([math.nan, 0.5, 0.7, 0.4], [math.nan, 2, 5, 3], ["FAILED", *["COMPLETED"] * 3])
-    curve = results.best_by_epochs(table)
-    assert list(curve) == ["epochs", "trial", "score", "best"]
-    assert curve["epochs"].tolist() == [0, 2, 7, 10]
-    assert curve["best"].tolist()[1:] == [0.5, 0.5, 0.4] and math.isnan(curve["best"][0])
-    assert results.best_by_epochs(table, direction="max")["best"].tolist()[1:] == [0.5, 0.7, 0.7]
-    with pytest.raises(ValueError):  # unknown epochs are not none
-        results.best_by_epochs(table_of([0.4, 0.5], [3, math.nan]))
-
-
 def test_searches_are_compared_in_one_table(project):
     good = [table_of([0.5, 0.7, 0.4], 2), table_of([0.3, 0.7, 0.4], 2)]
     table = results.compare({"slow": [table_of([0.9], 1)] * 2, "good": good, "one": project})
@@ -205,19 +171,15 @@ def test_searches_are_compared_in_one_table(project):
     assert (one.seeds, one.trials, one.failed, one.best) == (1, 4, 2, 0.3)
     assert table[["low", "high"]].isna().all(axis=1).tolist() == [True, False, False]
     assert (first.seeds, first.trials, first.failed, first.epochs, first.seconds) == (2, 3, 0, 6, 6)
-    expected = evaluate.confidence_interval([0.4, 0.3])
-    assert (first.best, first.low, first.high) == pytest.approx(
-        (expected.mean, expected.low, expected.high)
-    )
+    known = evaluate.confidence_interval([0.4, 0.3])
+    found = (first.best, first.low, first.high)
+    assert found == pytest.approx((known.mean, known.low, known.high))
     upward = results.compare({"a": table_of([0.4], 1), "b": table_of([0.6], 1)}, direction="max")
     assert upward["search"].tolist() == ["b", "a"]
     bad = table_of([math.nan], 1, "FAILED")
-    for call in (results.ranked, results.best_by_epochs, lambda bad: results.compare({"b": bad})):
+    for call in (results.ranked, results.best_so_far, lambda bad: results.compare({"b": bad})):
         with pytest.raises(ValueError, match="0 of 1"):
             call(bad)
-
-
-# ---------------------------------------------------------------- the course's own searches
 
 
 def test_short_paths_cuts_this_machines_folders_off(tmp_path, monkeypatch, capsys):
@@ -231,16 +193,15 @@ def test_short_paths_cuts_this_machines_folders_off(tmp_path, monkeypatch, capsy
     ]
 
 
-def test_the_small_search_is_named_by_its_settings_and_run_once(tmp_path, monkeypatch, capsys):
+def test_the_small_search_is_named_by_its_settings_and_run_once(tmp_path, monkeypatch):
     from helpers import data
 
     monkeypatch.setenv("COURSE_OUTPUT", str(tmp_path))
     images = data.load_data(images=200)
-    budget = {"max_trials": 1, "epochs": 1, "batch_size": 32, "seed": 1}
+    budget = {"max_trials": 1, "executions_per_trial": 1, "seed": 1, "epochs": 1, "batch_size": 32}
     first = results.small_search(images, **budget)
     again = results.small_search(images, **budget)
-    assert "1 of 1 trials are already finished" in capsys.readouterr().out
-    assert results.trials_table(first).equals(results.trials_table(again))
+    assert results.trials_table(first).equals(results.trials_table(again))  # and so its seconds
     longer = results.small_search(images, **budget | {"epochs": 2})  # no Mismatch: another folder
     name = f"random_search-trials1-runs1-epochs{{}}-batch32-seed1-data{images.digest[:6]}"
     folders = {path.name for path in (tmp_path / "log").iterdir() if path.is_dir()}
