@@ -24,9 +24,10 @@ class Line:
         spent = time.monotonic() - self.start
         parts = [f"{done} of {total} trials" if total else f"{done} trials"]
         if best := oracle.get_best_trials(1):
-            parts.append(f"best {oracle.objective.name} {best[0].score:.4f} in {best[0].trial_id}")
+            score = f"{oracle.objective.name} {best[0].score:.4f}"
+            parts.append(f"best {score} (trial {best[0].trial_id})")
         if self.running:
-            parts.append(f"{self.running.trial_id} is running")
+            parts.append(f"trial {self.running.trial_id} is running")
         parts.append(f"{clock(spent)} spent")
         if total and self.ran and self.running:
             parts.append(f"about {clock(spent / self.ran * (total - done))} left")
