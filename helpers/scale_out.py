@@ -318,7 +318,8 @@ def main(arguments=None):
             parser.add_argument(f"--{name.replace('_', '-')}", default=default, **kind)
     options = vars(parser.parse_args(arguments))
     options["parameters"] = dict(options["parameters"] or [])
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGINT):  # a shell starts jobs in the background without
+        signal.signal(ending, signal.default_int_handler)
     try:
         outcome = run(**options)
     except (ScaleOutError, state.ProjectInUse, FileNotFoundError) as error:
