@@ -132,7 +132,7 @@ def test_the_recorder_runs_resumes_judges_and_ships(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "hypermodel", tiny)
     monkeypatch.setattr(record_tuners, "GRID", {"units": (2, 8, 3)})
     small = {"images": 100, "max_epochs": 3, "max_trials": 2, "num_initial_points": 1}
-    small = record_tuners.SETTINGS | small | {"held_out_fraction": 0.02, "seeds": [1, 2]}
+    small = record_tuners.SETTINGS | small | {"seeds": [1, 2], "judge_trainings": 2}
     record_tuners.run("log", [1], small)
     before = results.trials_table(tmp_path / "log" / "tuners_0_1")
     record_tuners.run("log", [1], small)
@@ -145,7 +145,7 @@ def test_the_recorder_runs_resumes_judges_and_ships(tmp_path, monkeypatch):
     kept = shipped.runs["RandomSearch"][0]
     assert kept["score"].tolist() == before["score"].tolist()
     assert kept["proposal_seconds"].notna().all()
-    assert len(shipped.judged) == 5 and shipped.judged["accuracy"].between(0, 1).all()
+    assert len(shipped.judged) == 10 and shipped.judged["accuracy"].between(0, 1).all()
     assert json.loads((tmp_path / "shipped" / "settings.json").read_text())["images"] == 100
 
 

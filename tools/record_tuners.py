@@ -1,15 +1,16 @@
 """Run the recorded comparison of notebook 06: five searches at 120 epochs each, under five seeds.
 
     python -m tools.record_tuners
-    python -m tools.record_tuners --seeds 1 3 5
+    python -m tools.record_tuners --seeds 1000 3000
     python -m tools.record_tuners --ship
 
-About two hours of one core. Every search uses one thread, so that two of these commands with other
-seeds run side by side and the numbers do not depend on the cores. Stop it at any time and start it
-again: it goes on with the trial that was interrupted. Each search ends with a judgement: train its
-best hyperparameters once more and score them on images that no search has seen. When all seeds are
-finished, the tables go to ``helpers/files/recorded_tuners`` as CSV files; ``--ship`` runs nothing
-and takes what is finished.
+About two and a half hours of one core. Every search uses one thread, so that two of these commands
+with other seeds run side by side and the numbers do not depend on the cores. Stop it at any time
+and start it again: it goes on with the trial that was interrupted. A seed is that of the split too,
+and the seeds are far apart, since KerasTuner counts its draws up from the seed. Each search ends
+with a judgement: train its best hyperparameters five times more, under new seeds, and score them on
+images that this seed's searches have not seen. When all seeds are finished, the tables go to
+``helpers/files/recorded_tuners`` as CSV files; ``--ship`` runs nothing and takes what is finished.
 """
 
 import argparse
@@ -27,15 +28,14 @@ SETTINGS = {
     "dataset": "fashion_mnist_small",
     "images": 2000,
     "validation_fraction": 0.5,
-    "held_out_fraction": 0.3,
-    "data_seed": 1,
     "objective": ["val_loss", "min"],
     "max_epochs": 10,
     "factor": 3,
     "max_trials": 12,
     "num_initial_points": 5,
     "batch_size": 64,
-    "seeds": [1, 2, 3, 4, 5],
+    "seeds": [1000, 2000, 3000, 4000, 5000],
+    "judge_trainings": 5,
     "threads": 1,
 }
 NAMES = (
@@ -100,23 +100,27 @@ def make_tuners(images, seed, directory, settings=SETTINGS):
     }
 
 
+def load(seed, settings=SETTINGS):
+    """The images of the searches under one seed, which is the seed of the split too."""
+    names = ("dataset", "images", "validation_fraction")
+    return data.load_data(**{name: settings[name] for name in names}, seed=seed)
+
+
 def held_out(images, settings=SETTINGS):
     """Images (x, y) of the training files that neither train nor validate in ``images``."""
-    more = data.load_data(
-        settings["dataset"],
-        validation_fraction=settings["held_out_fraction"],
-        seed=settings["data_seed"],
-    )
+    every = data.load_data(settings["dataset"])
+    x = np.concatenate([every.x_train, every.x_val])
+    y = np.concatenate([every.y_train, every.y_val])
     used = {image.tobytes() for image in (*images.x_train, *images.x_val)}
-    new = np.array([image.tobytes() not in used for image in more.x_val])
-    return more.x_val[new], more.y_val[new]
+    new = np.array([image.tobytes() not in used for image in x])
+    return x[new], y[new]
 
 
-def judge(tuner, images, unseen, settings=SETTINGS):
-    """Train the best hyperparameters once more, under a new seed, and score them on new images."""
+def judge(tuner, number, images, unseen, settings=SETTINGS):
+    """Train the best hyperparameters again under the judge's seed ``number``, score new images."""
     import keras
 
-    keras.utils.set_random_seed(search.trial_seed(tuner.seed, "999"))
+    keras.utils.set_random_seed(search.trial_seed(tuner.seed, str(999 - number)))
     model = tuner.hypermodel.build(tuner.get_best_hyperparameters()[0])
     model.fit(
         images.x_train,
@@ -126,21 +130,16 @@ def judge(tuner, images, unseen, settings=SETTINGS):
         verbose=0,
     )
     loss, accuracy = model.evaluate(*unseen, batch_size=256, verbose=0)
-    return {"loss": loss, "accuracy": accuracy, "images": len(unseen[0])}
+    return {"training": number, "loss": loss, "accuracy": accuracy, "images": len(unseen[0])}
 
 
 def run(directory, seeds, settings=SETTINGS, only=None):
     """Run or resume the searches of these seeds (``only``: some, by name), and judge each."""
     import keras
 
-    images = data.load_data(
-        settings["dataset"],
-        images=settings["images"],
-        validation_fraction=settings["validation_fraction"],
-        seed=settings["data_seed"],
-    )
-    unseen = held_out(images, settings)
     for seed in seeds:
+        images = load(seed, settings)
+        unseen = held_out(images, settings)
         for name, open_tuner in make_tuners(images, seed, directory, settings).items():
             if only and name not in only:
                 continue
@@ -154,11 +153,13 @@ def run(directory, seeds, settings=SETTINGS, only=None):
                 verbose=0,
             )
             path = pathlib.Path(tuner.project_dir) / JUDGED
-            if not path.exists():
-                judged = judge(tuner, images, unseen, settings)
-                state.write_json(path, {"name": name, "seed": seed} | judged)
-            print(f"seed {seed}, {name}: {state.read_json(path)}", flush=True)
-            keras.backend.clear_session(free_memory=True)
+            judged = state.read_json(path) or []
+            for number in range(len(judged), settings["judge_trainings"]):
+                one = judge(tuner, number, images, unseen, settings)
+                judged.append({"search": name, "seed": seed} | one)
+                state.write_json(path, judged)
+                keras.backend.clear_session(free_memory=True)
+            print(f"seed {seed}, {name}: {[row['loss'] for row in judged]}", flush=True)
 
 
 def gather(directory, settings=SETTINGS):
@@ -168,23 +169,22 @@ def gather(directory, settings=SETTINGS):
     folder, trials, epochs, judged = search.log_dir(directory), [], [], []
     for seed in settings["seeds"]:
         places = sorted(folder.glob(f"tuners_?_{seed}"))
-        read = [state.read_json(place / JUDGED) for place in places]
-        if len(read) < len(NAMES) or None in read:
+        read = [state.read_json(place / JUDGED) or [] for place in places]
+        if [len(rows) for rows in read] != [settings["judge_trainings"]] * len(NAMES):
             continue
-        judged += read
-        for place, one in zip(places, read, strict=True):
+        judged += sum(read, [])
+        for place, (one, *_) in zip(places, read, strict=True):
             extra = results.costs(place)[["trial", "cpu_seconds", "proposal_seconds"]]
             table = results.trials_table(place).merge(extra, on="trial")
             history = results.history_table(place)
             kept = history[["trial", "epoch", "val_loss", "val_accuracy"]].round(6)
             for part, parts in ((table, trials), (kept, epochs)):
                 part.insert(0, "seed", seed)
-                part.insert(0, "search", one["name"])
+                part.insert(0, "search", one["search"])
                 parts.append(part)
     if not trials:
         raise SystemExit(f"{folder} holds no seed under which all searches are finished.")
-    named = pd.DataFrame(judged).rename(columns={"name": "search"})
-    return pd.concat(trials), pd.concat(epochs), named
+    return pd.concat(trials), pd.concat(epochs), pd.DataFrame(judged)
 
 
 def ship(directory, target=RECORDED, settings=SETTINGS, partly=False):
@@ -202,7 +202,7 @@ def ship(directory, target=RECORDED, settings=SETTINGS, partly=False):
         table.to_csv(target / f"{name}.csv", index=False, lineterminator="\n")
     done = settings | {"seeds": sorted(int(seed) for seed in set(judged["seed"]))}
     (target / "settings.json").write_text(json.dumps(done, indent=1) + "\n")
-    print(f"{target} now holds {len(trials)} trials of {len(judged)} searches.")
+    print(f"{target} now holds {len(trials)} trials and {len(judged)} judgements.")
 
 
 def main(arguments=None):
