@@ -3,6 +3,8 @@
 import sys
 import time
 
+from helpers import state
+
 
 class Line:
     """One line of progress: in place in a notebook and a terminal, one a trial in a log file.
@@ -11,11 +13,10 @@ class Line:
     """
 
     def __init__(self, tuner):
-        self.tuner, self.running, self.ran = tuner, None, 0
+        self.tuner, self.running, self.ran, self.displayed = tuner, None, 0, False
         self.start = self.shown = time.monotonic()
-        self.silent = tuner.progress is False or tuner.missing() <= 0
-        self.in_place = sys.stdout is not None and sys.stdout.isatty()
-        self.display = None
+        silent = state.role() == "worker" or not tuner.progress or tuner.missing() <= 0
+        self.where = "nowhere" if silent else _where()
 
     def text(self):
         """Trials done, the best score, the trial that runs, time spent and time left."""
@@ -36,35 +37,39 @@ class Line:
     def show(self, trial=None, last=False):
         """Show the line; at most once a second while a trial runs."""
         now = time.monotonic()
-        if self.silent or (trial is self.running and not last and now - self.shown < 1):
+        if trial is self.running and not last and now - self.shown < 1:
             return
         self.running, self.shown = trial, now
-        if in_notebook():
-            self._display({"text/plain": self.text()})
-        elif self.in_place:
+        if self.where == "notebook":
+            from IPython.display import display
+
+            shown = {"raw": True, "display_id": f"search {id(self)}", "update": self.displayed}
+            display({"text/plain": self.text()}, **shown)
+            self.displayed = True
+        elif self.where == "terminal":
             print(f"\r\x1b[K{self.text()}", end="\n" if last else "", flush=True)
-        elif last or trial is None:
+        elif self.where == "log" and trial is None:
             print(self.text(), flush=True)
-
-    def _display(self, data):
-        from IPython.display import display, update_display
-
-        if self.display is None:
-            self.display = display(data, raw=True, display_id=True)
-        else:
-            update_display(data, raw=True, display_id=self.display.display_id)
 
     def end(self, trial):
         """Count a trial that has ended."""
         self.ran += 1
-        if self.in_place and trial.status == "FAILED" and not in_notebook():
+        if self.where == "terminal" and trial.status == "FAILED":
             print("\r\x1b[K", end="")
         self.show()
 
     def close(self):
         """Show the last state."""
-        if self.in_place or in_notebook():
+        if self.where != "log":
             self.show(last=True)
+
+
+def _where():
+    """Whether lines go to a "notebook", a "terminal" or a "log" file."""
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
+        return "notebook"
+    return "terminal" if sys.stdout is not None and sys.stdout.isatty() else "log"
 
 
 def clock(seconds):
@@ -72,9 +77,3 @@ def clock(seconds):
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
-
-
-def in_notebook():
-    """Whether the code runs in a Jupyter kernel."""
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

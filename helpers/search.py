@@ -167,17 +167,18 @@ class CarefulMixin:
         if len(fit_args) < 5 and not self._trains_itself():
             fit_kwargs = {"verbose": 0} | fit_kwargs
         if state.role() == "worker":
+            self._line = Line(self)
             super().search(*fit_args, **fit_kwargs)
             return
-        folder = self.project_path
-        present = self._identity | {"fit": fingerprint.describe_fit(fit_args, fit_kwargs)}
-        with state.lock(folder):
+        with state.lock(self.project_path):
             if self.missing() > 0:
-                fingerprint.compare(folder, present, self.accept_mismatch)
-            if self.check and self.missing() > 0:
-                self._largest = preflight.search(self, fit_args, fit_kwargs)
+                present = self._identity | {"fit": fingerprint.describe_fit(fit_args, fit_kwargs)}
+                fingerprint.compare(self.project_path, present, self.accept_mismatch)
+                if self.check:
+                    self._largest = preflight.search(self, fit_args, fit_kwargs)
             self._check_unchanged()
-            write_json(pathlib.Path(self.project_dir) / state.FINGERPRINT, present)
+            if self.missing() > 0:
+                write_json(pathlib.Path(self.project_dir) / state.FINGERPRINT, present)
             self._line = Line(self)
             try:
                 super().search(*fit_args, **fit_kwargs)
@@ -217,8 +218,7 @@ class CarefulMixin:
         """Measure how long the oracle took to propose this trial."""
         super().on_trial_begin(trial)
         self._proposal = time.perf_counter() - self._asked
-        if state.role() == "serial":
-            self._line.show(trial)
+        self._line.show(trial)
 
     def run_trial(self, trial, *args, **kwargs):
         """Seed, train and keep the history of every execution in ``trial_<id>/history.json``."""
@@ -254,8 +254,7 @@ class CarefulMixin:
     def on_epoch_end(self, trial, model, epoch, logs=None):
         """Show the progress."""
         super().on_epoch_end(trial, model, epoch, logs)
-        if state.role() == "serial":
-            self._line.show(trial)
+        self._line.show(trial)
 
     def on_trial_end(self, trial):
         """Record the trial, and say why it failed."""

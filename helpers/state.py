@@ -173,7 +173,7 @@ def lock(folder):
 class CarefulOracle:
     """Mixed in front of an oracle class by ``make_careful``; it has no constructor of its own."""
 
-    verbose = property(lambda self: 0, lambda self, value: None, doc="Always 0: see Progress.")
+    verbose = property(lambda self: 0, lambda self, value: None, doc="0: see progress.")
 
     def get_state(self):
         """KerasTuner's state, without trials in flight that have ended, with all trial records."""
