@@ -116,12 +116,12 @@ def test_ci_compares_all_outputs_of_all_notebooks_with_a_time_limit(run):
     assert "notebooks" in SETTINGS["ini_options"]["testpaths"]
 
 
-def test_kernels_get_an_output_folder_that_the_sanitising_file_knows():
+def test_kernels_get_an_output_folder_that_the_sanitizing_file_knows():
     folder = pathlib.Path(os.environ["COURSE_OUTPUT"])
     assert folder.is_dir() and folder.name.startswith(execute.OUTPUT_PREFIX)
 
 
-def test_every_pair_of_the_sanitising_file_is_read():
+def test_every_pair_of_the_sanitizing_file_is_read():
     from nbval.plugin import get_sanitize_patterns
 
     text = (ROOT / "tests" / "sanitize.cfg").read_text(encoding="utf-8")

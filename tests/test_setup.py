@@ -1,6 +1,7 @@
 """The set-up of the course: the lock, what is declared, the Makefile and environment.yml."""
 
 import ast
+import itertools
 import json
 import os
 import pathlib
@@ -21,146 +22,98 @@ from packaging.requirements import Requirement
 import helpers
 
 ROOT = pathlib.Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+PROJECT = tomllib.loads(PYPROJECT)["project"]
+DECLARED = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-
-
-def declared():
-    """Return every requirement of pyproject.toml as text, the extra included."""
-    return PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
-
-
-def locked():
-    """Return the lock's requirements, each with the list of its hashes."""
-    text = re.sub(r"\s*#.*", "", LOCK).replace("\\\n", " ")
-    entries = [line.split("--hash=") for line in text.splitlines() if line.strip()]
-    return [(Requirement(first.strip()), [h.strip() for h in rest]) for first, *rest in entries]
-
-
-def environment(python="3.11", system="linux", machine="x86_64"):
-    """Return the marker environment of a machine."""
-    return {
-        "python_version": python,
-        "python_full_version": f"{python}.9",
-        "sys_platform": system,
-        "platform_machine": machine,
-        "platform_system": {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}[system],
-        "os_name": "nt" if system == "win32" else "posix",
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-    }
-
-
-def applies(requirement, machine):
-    """Return whether a requirement's marker holds on a machine."""
-    return requirement.marker is None or requirement.marker.evaluate(machine)
-
-
-MACHINES = [
-    (python, system, machine)
-    for python in ("3.11", "3.12", "3.13")
-    for system, machine in (
-        ("linux", "x86_64"),
-        ("linux", "aarch64"),
-        ("darwin", "arm64"),
-        ("win32", "AMD64"),
-    )
+ENTRIES = re.sub(r"\s*#.*", "", LOCK).replace("\\\n", " ").split("\n")
+LOCKED = [Requirement(one.partition("--hash=")[0].strip()) for one in ENTRIES if one.strip()]
+SYSTEMS = [  # sys_platform, platform_machine, platform_system, os_name
+    ("linux", "x86_64", "Linux", "posix"),
+    ("linux", "aarch64", "Linux", "posix"),
+    ("darwin", "arm64", "Darwin", "posix"),
+    ("win32", "AMD64", "Windows", "nt"),
 ]
+MARKERS = ("sys_platform", "platform_machine", "platform_system", "os_name")
 
 
-def test_every_locked_requirement_is_pinned_and_has_hashes():
-    assert len(locked()) > 100
-    for requirement, hashes in locked():
-        assert re.fullmatch(r"==[^*,]+", str(requirement.specifier)), requirement
+def test_every_locked_requirement_is_pinned_has_hashes_and_names_no_source():
+    assert len(LOCKED) > 100
+    for entry in filter(str.strip, ENTRIES):
+        requirement, *hashes = [part.strip() for part in entry.split("--hash=")]
+        assert re.fullmatch(r"==[^*,]+", str(Requirement(requirement).specifier)), requirement
         assert hashes, requirement
-        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes), requirement
-
-
-def test_the_lock_names_no_index_no_address_and_no_file():
-    assert "://" not in LOCK
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes), requirement
+    assert "://" not in LOCK  # no index, no address, no file
     assert not re.search(r"^\s*-(?!-hash=)", LOCK, flags=re.MULTILINE)
-    assert not any(requirement.url for requirement, _ in locked())
+    assert not any(requirement.url for requirement in LOCKED)
 
 
-@pytest.mark.parametrize(("python", "system", "machine"), MACHINES)
-def test_every_machine_gets_one_version_of_all_that_pyproject_declares(python, system, machine):
-    here = environment(python, system, machine)
-    chosen = [r for r, _ in locked() if applies(r, here)]
-    versions = {r.name: str(r.specifier)[2:] for r in chosen}
-    assert len(versions) == len(chosen)
-    for requirement in map(Requirement, declared()):
-        if applies(requirement, here):
-            assert requirement.specifier.contains(versions[requirement.name]), "run `make lock`"
-    has_cpu_build = (system, machine) in {("linux", "x86_64"), ("win32", "AMD64")}
-    assert ("tensorflow-cpu" in versions, "tensorflow" in versions) == (
-        has_cpu_build,
-        not has_cpu_build,
-    )
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: "-".join(system[:2]))
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_every_machine_gets_one_version_of_all_that_pyproject_declares(python, system):
+    here = dict(zip(MARKERS, system, strict=True))
+    here |= {"python_version": python, "python_full_version": f"{python}.9"}
+    here |= {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+
+    def chosen(requirements):
+        return [one for one in requirements if not one.marker or one.marker.evaluate(here)]
+
+    versions = {one.name: str(one.specifier)[2:] for one in chosen(LOCKED)}
+    assert len(versions) == len(chosen(LOCKED))
+    for requirement in chosen(map(Requirement, DECLARED)):
+        assert requirement.specifier.contains(versions[requirement.name]), "run `make lock`"
+    has_cpu_build = system[:2] in {("linux", "x86_64"), ("win32", "AMD64")}
+    assert ("tensorflow-cpu" in versions) is has_cpu_build
+    assert ("tensorflow" in versions) is not has_cpu_build
 
 
-def test_tensorboard_has_the_number_of_tensorflow():
-    numbers = {r.name: str(r.specifier).rsplit(".", 1)[0] for r, _ in locked()}
+def test_tensorboard_has_the_number_of_tensorflow_and_the_build_back_end_is_locked():
+    numbers = {one.name: str(one.specifier).rsplit(".", 1)[0] for one in LOCKED}
     assert numbers["tensorboard"] == numbers["tensorflow"] == numbers["tensorflow-cpu"]
+    for entry in tomllib.loads(PYPROJECT)["build-system"]["requires"]:
+        assert Requirement(entry).name in numbers
 
 
-def imported():
-    """Return the top-level packages that modules, tests and notebooks import, with one place."""
-    paths = [ROOT / "conftest.py"]
-    for folder in ("helpers", "tools", "tests"):
-        paths += (ROOT / folder).rglob("*.py")
-    sources = {path: path.read_text(encoding="utf-8") for path in paths}
+def sources():
+    """The code of every module, test and notebook."""
+    folders = [(ROOT / name).rglob("*.py") for name in ("helpers", "tools", "tests")]
+    for path in itertools.chain([ROOT / "conftest.py"], *folders):
+        yield path, path.read_text(encoding="utf-8")
     for path in ROOT.glob("notebooks/*.ipynb"):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        sources[path] = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    found = {}
-    for path, source in sources.items():
-        for node in ast.walk(ast.parse(source, str(path))):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0]: path.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                found[node.module.split(".")[0]] = path.name
-    return found
+        yield path, "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
 
 
 def test_every_package_that_is_imported_is_declared():
     names = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow", "IPython": "ipython"}
-    own = {"helpers", "tools", *(path.stem for path in (ROOT / "tests").rglob("*"))}
-    known = {requirement.name.replace("-", "_") for requirement in map(Requirement, declared())}
-    for package, place in imported().items():
-        if package not in sys.stdlib_module_names | own:
-            assert names.get(package, package).replace("-", "_") in known, f"{package} in {place}"
-
-
-def test_the_build_back_end_is_in_the_lock():
-    names = {requirement.name for requirement, _ in locked()}
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for entry in tomllib.loads(text)["build-system"]["requires"]:
-        assert Requirement(entry).name in names
+    known = {Requirement(one).name.replace("-", "_") for one in DECLARED}
+    known |= {"helpers", "tools", *(path.stem for path in (ROOT / "tests").rglob("*"))}
+    known |= sys.stdlib_module_names
+    for path, source in sources():
+        for node in ast.walk(ast.parse(source, str(path))):
+            found = [alias.name for alias in getattr(node, "names", [])]
+            if isinstance(node, ast.ImportFrom):
+                found = [node.module]
+            for package in (name.split(".")[0] for name in found if isinstance(name, str)):
+                package = names.get(package, package).replace("-", "_")
+                assert package in known, f"{package} in {path.name}"
 
 
 def test_every_dependency_has_a_comment_that_says_why():
-    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
-    for name in declared():
-        position = lines.index(f'    "{name}",')
-        assert lines[position - 1].strip().startswith("# "), f"{name}: no comment above it"
+    lines = PYPROJECT.splitlines()
+    for name in DECLARED:
+        assert lines[lines.index(f'    "{name}",') - 1].strip().startswith("# "), name
 
 
-def test_the_supported_pythons_are_the_same_everywhere():
+def test_python_conda_and_citation_agree_with_the_package():
     assert PROJECT["requires-python"] == ">=3.11,<3.14"
     assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in MAKEFILE
-
-
-def test_the_conda_environment_is_the_lock_and_the_package():
-    content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    assert content["name"] == PROJECT["name"]
-    conda = [entry for entry in content["dependencies"] if isinstance(entry, str)]
-    (pip,) = [entry["pip"] for entry in content["dependencies"] if isinstance(entry, dict)]
-    assert conda == ["python=3.11", "pip>=26.2"]
-    assert pip == ["--no-require-hashes", "-r requirements.lock", "-e ."]
-
-
-def test_the_citation_has_the_version_of_the_package():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert conda["name"] == PROJECT["name"]
+    pip = {"pip": ["--no-require-hashes", "-r requirements.lock", "-e ."]}
+    assert conda["dependencies"] == ["python=3.11", "pip>=26.2", pip]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert str(citation["version"]) == helpers.__version__
     assert citation["license"] == PROJECT["license"] == "MIT"
@@ -186,25 +139,18 @@ def test_every_command_of_the_makefile_sets_up_first_and_ci_calls_make_test():
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no make")
 def test_make_lab_opens_notebook_00_for_this_user_and_only_with_the_token(tmp_path):
-    folders = ("CONFIG", "DATA", "RUNTIME")
-    environment = os.environ | {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in folders}
+    folders = {f"JUPYTER_{name}_DIR": str(tmp_path) for name in ("CONFIG", "DATA", "RUNTIME")}
+    # -o: never set up here, whatever the times of the files.
+    command = ["make", "-o", ".venv/ready", "lab", f"PY={sys.executable}"]
+    command += ["LAB_ARGS=--no-browser --ServerApp.port=0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     server = subprocess.Popen(
-        # -o: never set up here, whatever the times of the files.
-        ["make", "-o", ".venv/ready", "lab", f"PY={sys.executable}"]
-        + ["LAB_ARGS=--no-browser --ServerApp.port=0"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
+        command, cwd=ROOT, env=os.environ | folders, start_new_session=True, **pipes
     )
     http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        matches = (
-            re.search(r"http://(\S+?)/(lab\S+)\?(token=\w+)", line) for line in server.stdout
-        )
-        address, page, token = next(filter(None, matches)).groups()
+        said = (re.search(r"http://(\S+?)/(lab\S+)\?(token=\w+)", line) for line in server.stdout)
+        address, page, token = next(filter(None, said)).groups()
         assert address.startswith("127.0.0.1:") and page.endswith("00_start_here.ipynb")
         host, port = address.split(":")
         deadline = time.monotonic() + 60
@@ -225,13 +171,7 @@ def test_make_lab_opens_notebook_00_for_this_user_and_only_with_the_token(tmp_pa
 
 def test_importing_helpers_imports_no_heavy_package():
     names = sorted(f"helpers.{path.stem}" for path in (ROOT / "helpers").glob("[!_]*.py"))
-    heavy = ["tensorflow", "keras", "keras_tuner", "matplotlib", "pandas", "sklearn"]
-    code = (
-        "import importlib, sys\n"
-        f"for name in {['helpers', *names]}:\n"
-        "    importlib.import_module(name)\n"
-        f"    found = [heavy for heavy in {heavy} if heavy in sys.modules]\n"
-        "    assert not found, f'{name} imports {found}'\n"
-    )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+    heavy = {"tensorflow", "keras", "keras_tuner", "matplotlib", "pandas", "sklearn"}
+    code = f"import helpers, {', '.join(names)}, sys; print(*{heavy} & set(sys.modules))"
+    run = [sys.executable, "-c", code]
+    assert subprocess.check_output(run, cwd=ROOT, text=True).strip() == ""
