@@ -143,8 +143,8 @@ def load_data(dataset="fashion_mnist_small", *, images=0, validation_fraction=0.
     """
     source, size = _source(dataset)
     x, labels, *test, names = _read(source, size, seed)
-    wrong = checks.problem("validation_fraction", validation_fraction, (0.001, 0.999))
-    wrong = wrong or checks.problem("images (0 means all)", images, (0, len(labels)))
+    wrong = checks.problem("validation_fraction", validation_fraction, (0.001, 0.999), float)
+    wrong = wrong or checks.problem("images (0 means all)", images, (0, len(labels)), int)
     if wrong:
         raise DataError(wrong)
     train, validation = split_indices(labels, images, validation_fraction, seed)

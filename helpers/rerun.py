@@ -52,7 +52,9 @@ def read_budget(path):
     if not isinstance(budget, dict) or not all(isinstance(v, dict) for v in budget.values()):
         raise checks.ShortError(f"{path} must hold sections, `shared:` and names of notebooks.")
     shared = {"shared": budget.pop("shared", {})}
-    return shared | {name: values for key, values in budget.items() for name in select([key])}
+    return shared | {
+        name: values for key, values in budget.items() for name in select([f"{key:0>2}"])
+    }
 
 
 def refusal(path, values):
