@@ -51,9 +51,10 @@ def read_budget(path):
     budget = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8")) or {}
     if not isinstance(budget, dict) or not all(isinstance(v, dict) for v in budget.values()):
         raise checks.ShortError(f"{path} must hold sections, `shared:` and names of notebooks.")
-    shared = {"shared": budget.pop("shared", {})}
-    return shared | {
-        name: values for key, values in budget.items() for name in select([f"{key:0>2}"])
+    return {
+        name: values
+        for key, values in budget.items()  # YAML takes the number 03 for 3
+        for name in ([key] if key == "shared" else select([f"{key:0>2}"]))
     }
 
 
@@ -127,7 +128,7 @@ def execute(path, target=None, values=None, **options):
     """
     os.environ["PYTEST_CURRENT_TEST"] = "helpers.rerun"
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # not another kernel of the user's
-    quiet = ["--IPKernelApp.log_level=ERROR"]  # ipython/ipykernel #1515
+    quiet = ["--IPKernelApp.log_level=CRITICAL"]  # ipython/ipykernel #1515
     options |= {"kernel_name": "python3", "extra_arguments": quiet, "coalesce_streams": True}
     options["progress_bar"] = sys.stderr.isatty()
     return papermill.execute_notebook(path, target, values, **options)

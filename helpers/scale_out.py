@@ -125,25 +125,15 @@ class Member:
 
     def died(self, code):
         """Plan the restart or give up: returns the state."""
-        self.deaths += 1
-        self.start_at = time.monotonic() + PAUSE * self.deaths
+        text = self.log.read_bytes()[self.log_start :].decode(errors="replace")
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self.how = f"{self.name} ended ({how}; {self.last_error()})"
-        if TOO_MANY_FAILURES in self.output():
+        self.how = f"{self.name} ended ({how}; {last_error(text) or f'see {self.log.name}'})"
+        if TOO_MANY_FAILURES in text:
             return "stopped"
         print(self.how, flush=True)
+        self.deaths += 1
+        self.start_at = time.monotonic() + PAUSE * self.deaths
         return "gave up" if self.deaths > RESTARTS else "waiting"
-
-    def output(self):
-        """What the process has written since its last start, without colour codes."""
-        text = self.log.read_bytes()[self.log_start :].decode(errors="replace")
-        return re.sub(r"\x1b\[[\d;]*m", "", text)
-
-    def last_error(self):
-        """The last line of the log that names an error and does not only pass one on."""
-        error = r"^\s*((?!.*(?:RpcError|PapermillExecution))[\w.]*(?:Error|Exception): .+)$"
-        lines = re.findall(error, self.output(), re.M)
-        return lines[-1].strip() if lines else f"see {self.log.name}"
 
     def kill(self):
         """Kill the process and all that it started, as an out-of-memory killer would."""
@@ -152,6 +142,13 @@ class Member:
             for process in [self.process, *self.process.children(recursive=True)]:
                 process.kill()
         self.process.wait()
+
+
+def last_error(text):
+    """The last line of a log that names an error and does not only pass one on; or None."""
+    text = re.sub(r"\x1b\[[\d;]*m", "", text)  # colours
+    error = r"^\s*((?!.*(?:RpcError|PapermillExecution))[\w.]*(?:Error|Exception): .+)$"
+    return next(reversed(re.findall(error, text, re.M)), None)
 
 
 def _loop(members, project, timeout, rehearse):
@@ -170,41 +167,28 @@ def _loop(members, project, timeout, rehearse):
             rehearse = False
         if (ended := len(set(oracle.get("end_order", [])))) != said:
             said, alive = ended, sum(worker.state == "running" for worker in workers)
-            print(f"{ended} trials ended{_best(project)}, {alive} workers alive", flush=True)
+            print(f"{ended} trials ended, {alive} workers alive", flush=True)
         if chief.state == "done":  # workers that were told to stop end by themselves
             psutil.wait_procs([w.process for w in workers if w.state == "running"], timeout=10)
-            return _verdict(project, workers)
+            return _verdict(project)
+        gone = [member for member in members if member.state == "gave up"]
         over = all(worker.state in ("done", "gave up") for worker in workers)
-        lost = {"gave up", "waiting"} if over else {"gave up"}  # no worker would stop a new chief
-        gave_up = [member.how for member in members if member.state in lost]
-        if gave_up and (over or chief.state == "gave up"):
-            return Exit.GAVE_UP, gave_up[0]
+        if chief in gone or over and (gone or chief.state == "waiting"):
+            return Exit.GAVE_UP, (gone or members)[0].how  # no worker would stop a new chief
         time.sleep(0.2)
     return Exit.TIMED_OUT, f"the time of {timeout:g} s is over; the same command goes on"
 
 
-def _trials(project):
-    """What the trial.json files say; one that is being written is left out."""
-    return list(filter(None, map(state.read_json, sorted(project.glob("trial_*/trial.json")))))
-
-
-def _best(project):
-    """The best score of a careful search, whose fingerprint names the objective's direction."""
-    objective = (state.read_json(project / state.FINGERPRINT) or {}).get("objective", "")
-    scores = [trial["score"] for trial in _trials(project) if trial["status"] == "COMPLETED"]
-    best = max if 'direction="max"' in objective else min
-    return f", best {best(scores):.4g}" if objective and scores else ""
-
-
-def _verdict(project, workers):
+def _verdict(project):
     """Exit code and sentence of a search whose chief has ended well."""
-    trials = _trials(project)
-    failed = [t["trial_id"] for t in trials if t["status"] in ("FAILED", "INVALID")]
+    files = sorted(project.glob("trial_*/trial.json"))
+    trials = list(filter(None, map(state.read_json, files)))
+    failed = [trial for trial in trials if trial["status"] in ("FAILED", "INVALID")]
     if not trials or any(trial["status"] == "RUNNING" for trial in trials):
         return Exit.GAVE_UP, "the chief ended before the trials did, see chief.log"
-    errors = [worker.last_error() for worker in workers]
     if failed:
-        return Exit.TRIALS_FAILED, f"failed: trials {', '.join(failed)} ({'; '.join(errors)})"
+        why = "; ".join(f"{t['trial_id']}: {state.reason(t.get('message'))}" for t in failed)
+        return Exit.TRIALS_FAILED, f"failed trials: {why}"
     return Exit.COMPLETE, f"all {len(trials)} trials completed"
 
 

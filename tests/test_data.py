@@ -3,11 +3,10 @@
 import gzip
 import pathlib
 import pickle
-import socket
+import shutil
 import struct
 import sys
 import types
-import zipfile
 
 import numpy as np
 import pytest
@@ -15,19 +14,6 @@ from PIL import Image
 
 from helpers import data
 from tools import make_small
-
-DEBIAN = data.PLACES["fashion_mnist"]
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    """Every test of this file fails at once when it tries to reach another machine."""
-
-    def refuse(*_, **__):
-        raise OSError("the network is off in this test")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 def pictures(n, shape=(8, 8), seed=0):
@@ -143,26 +129,25 @@ def test_smaller_splits_are_subsets_and_never_mix_training_with_validation(fract
 
 
 @pytest.mark.parametrize("images", [0, 12, 40])
-def test_own_data_without_a_test_part_give_a_fifth_that_never_overlaps(save, images):
-    path = save(x=pictures(100), y=labels_of([50, 30, 20]))
+def test_own_data_without_a_test_part_give_a_fifth_that_never_overlaps(
+    save, images, monkeypatch, tmp_path
+):
+    save(x=pictures(100), y=labels_of([50, 30, 20]))
+    (tmp_path / "elsewhere").mkdir()
     for seed in (1, 2):
-        mine = data.load_data(path, images=images, seed=seed)
+        monkeypatch.chdir(tmp_path)
+        mine = data.load_data("mine.npz", images=images, seed=seed)
+        monkeypatch.chdir(tmp_path / "elsewhere")
         test = data.load_test(mine)
         assert test.y.sum(axis=0).tolist() == [10, 6, 4]
         parts = [rows(mine.x_train), rows(mine.x_val), rows(test.x)]
         assert len(set.union(*parts)) == sum(map(len, parts)) == (images or 80) + 20
 
 
-def test_the_test_images_are_read_again_from_another_folder_if_the_files_are_the_same(
-    save, monkeypatch, tmp_path
-):
-    monkeypatch.chdir(save(x=pictures(60), y=labels_of([30, 30])).parent)
-    mine = data.load_data("mine.npz")
+def test_the_test_images_are_not_in_the_data_and_changed_files_are_refused(save):
+    mine = data.load_data(save(x=pictures(60), y=labels_of([30, 30])))
     arrays = [name for name, value in mine._asdict().items() if isinstance(value, np.ndarray)]
-    assert arrays == ["x_train", "y_train", "x_val", "y_val"] and mine.name == "mine.npz"
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    assert len(data.load_test(mine).x) == 12
+    assert arrays == ["x_train", "y_train", "x_val", "y_val"]
     save(x=pictures(60)[::-1], y=labels_of([30, 30]))
     refused("mine.npz", "load_data", call=data.load_test, data=mine)
 
@@ -170,16 +155,11 @@ def test_the_test_images_are_read_again_from_another_folder_if_the_files_are_the
 # Arguments
 
 
-@pytest.mark.parametrize(
-    ("name", "values", "words"),
-    [
-        ("images", [-1, True, 1.5, "1500", None, float("nan"), 10_001], ["0 to 10,000"]),
-        ("validation_fraction", [0, 1, -0.1, 20, "0.2", None, True, float("nan")], []),
-    ],
-)
-def test_a_number_out_of_range_is_refused(name, values, words):
-    for value in values:
-        refused(name, repr(value), *words, **{name: value})
+def test_a_number_out_of_range_is_refused():
+    for images in (-1, True, 1.5, "1500", None, float("nan"), 10_001):
+        refused("images", repr(images), "0 to 10,000", images=images)
+    for fraction in (0, 1, -0.1, 20, "0.2", None, True, float("nan")):
+        refused("validation_fraction", repr(fraction), validation_fraction=fraction)
 
 
 @pytest.mark.parametrize(
@@ -329,30 +309,21 @@ def test_a_mistake_in_an_npz_is_one_clear_error(save, case):
     refused("mine.npz", *words, dataset=path)
 
 
-def test_a_damaged_npz_is_refused(save):
-    path = save(x=GOOD, y=Y)
-    whole = path.read_bytes()
-    flipped = whole[:300] + bytes([whole[300] ^ 255]) + whole[301:]
-    for contents in (b"", whole[:10], whole[:500], whole[:-10], flipped, b"no .npz file at all"):
-        path.write_bytes(contents)
-        refused("mine.npz", dataset=path)
-    np.save(path.with_suffix(".npy"), GOOD)
-    refused("mine.npy", ".npz", dataset=path.with_suffix(".npy"))
-
-
-def test_an_npz_with_pickled_code_never_runs_it(tmp_path):
+def test_a_damaged_npz_is_refused_and_pickled_code_never_runs(save, tmp_path):
     class Bomb:
         def __reduce__(self):
             return pathlib.Path.touch, (tmp_path / "exploded",)
 
-    np.savez(tmp_path / "array.npz", x=np.array([Bomb()] * 12), y=Y)
-    (tmp_path / "bare.npz").write_bytes(pickle.dumps(Bomb()))
-    with zipfile.ZipFile(tmp_path / "inside.npz", "w") as file:
-        file.writestr("x.npy", pickle.dumps(Bomb()))
-        file.writestr("y.npy", pickle.dumps(Bomb()))
-    for name in ("array.npz", "bare.npz", "inside.npz"):
-        refused(name, dataset=tmp_path / name)
+    path = save(x=GOOD, y=Y)
+    whole = path.read_bytes()
+    flipped = whole[:300] + bytes([whole[300] ^ 255]) + whole[301:]
+    for contents in (b"", whole[:500], whole[:-10], flipped, b"no .npz", pickle.dumps(Bomb())):
+        path.write_bytes(contents)
+        refused("mine.npz", dataset=path)
+    refused("mine.npz", dataset=save(x=np.array([Bomb()] * 12), y=Y))
     assert not (tmp_path / "exploded").exists()
+    np.save(path.with_suffix(".npy"), GOOD)
+    refused("mine.npy", ".npz", dataset=path.with_suffix(".npy"))
 
 
 # An own folder of images
@@ -444,7 +415,7 @@ def test_a_size_is_for_folders_of_images_only(save, tmp_path):
     assert data.load_data(save_images(tmp_path / "a@6x6", ["a", "b"])).image_shape == (8, 8, 1)
 
 
-def test_an_image_that_cannot_be_read_is_named(photos):
+def test_an_image_that_cannot_be_read_and_a_missing_class_are_named(photos):
     good = (photos / "b" / "1.png").read_bytes()
     for contents in (b"", b"no image", good[:20], good[: len(good) // 2]):
         (photos / "b" / "1.png").write_bytes(contents)
@@ -455,26 +426,12 @@ def test_an_image_that_cannot_be_read_is_named(photos):
     (photos / "b" / "more").rmdir()
     Image.fromarray(np.full((40, 40), 60_000, np.uint16)).save(photos / "b" / "deep.png")
     refused("deep.png", "I;16", dataset=photos)
-
-
-def test_folders_without_images_or_with_one_class_are_refused(photos, tmp_path):
-    refused("1 classes", "'a'", dataset=save_images(tmp_path / "one", ["a"]))
+    shutil.rmtree(photos / "b")
+    refused("1 classes", "'a'", dataset=photos)
     refused("no images", dataset=photos / "a")
-    (tmp_path / "empty" / "a").mkdir(parents=True)
-    refused("no images", dataset=tmp_path / "empty")
 
 
 # The script that made the shipped file
-
-
-def test_make_small_makes_the_shipped_file_again(tmp_path):
-    if not DEBIAN.exists():
-        pytest.skip("needs Debian's package dataset-fashion-mnist")
-    output = tmp_path / "new" / "small.npz"
-    assert make_small.main([str(DEBIAN), "--output", str(output)]) == 0
-    with np.load(output) as made:
-        assert data.digest(*made.values()) == make_small.SHA256
-    assert [path.name for path in output.parent.iterdir()] == ["small.npz"]
 
 
 def test_make_small_never_overwrites_and_writes_nothing_from_other_files(tmp_path, capsys):
