@@ -62,7 +62,7 @@ def problem(name, value, rule, kind):
         allowed = isinstance(value, number) and not isinstance(value, bool) and math.isfinite(value)
     else:
         allowed = isinstance(value, getattr(kind, "__origin__", kind))
-    if isinstance(rule, tuple) and kind is str:
+    if isinstance(rule, tuple) and isinstance(rule[0], str):
         what, allowed = "one of " + ", ".join(map(repr, rule)), value in rule
     elif isinstance(rule, tuple):
         low, high = rule

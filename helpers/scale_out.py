@@ -170,7 +170,7 @@ def _loop(members, project, timeout, rehearse):
             print(f"{ended} trials ended, {alive} workers alive", flush=True)
         if chief.state == "done":  # workers that were told to stop end by themselves
             psutil.wait_procs([w.process for w in workers if w.state == "running"], timeout=10)
-            return _verdict(project)
+            return _verdict(project, [worker.log for worker in workers])
         gone = [member for member in members if member.state == "gave up"]
         over = all(worker.state in ("done", "gave up") for worker in workers)
         if chief in gone or over and (gone or chief.state == "waiting"):
@@ -179,16 +179,17 @@ def _loop(members, project, timeout, rehearse):
     return Exit.TIMED_OUT, f"the time of {timeout:g} s is over; the same command goes on"
 
 
-def _verdict(project):
+def _verdict(project, logs):
     """Exit code and sentence of a search whose chief has ended well."""
     files = sorted(project.glob("trial_*/trial.json"))
     trials = list(filter(None, map(state.read_json, files)))
-    failed = [trial for trial in trials if trial["status"] in ("FAILED", "INVALID")]
+    failed = [t["trial_id"] for t in trials if t["status"] in ("FAILED", "INVALID")]
     if not trials or any(trial["status"] == "RUNNING" for trial in trials):
         return Exit.GAVE_UP, "the chief ended before the trials did, see chief.log"
-    if failed:
-        why = "; ".join(f"{t['trial_id']}: {state.reason(t.get('message'))}" for t in failed)
-        return Exit.TRIALS_FAILED, f"failed trials: {why}"
+    if failed:  # a worker tells the chief that a trial failed, and not why
+        errors = [last_error(log.read_text(errors="replace")) for log in logs]
+        why = "; ".join(filter(None, errors))
+        return Exit.TRIALS_FAILED, f"failed: trials {', '.join(failed)} ({why})"
     return Exit.COMPLETE, f"all {len(trials)} trials completed"
 
 

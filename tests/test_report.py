@@ -3,12 +3,11 @@
 The cells run in this process; the command, which starts a kernel, runs once.
 """
 
+import html.parser
 import json
 import math
 import re
-import types
 
-import bs4
 import IPython.display
 import nbformat
 import numpy as np
@@ -21,21 +20,32 @@ HOSTILE = "<b>a & \"b\" 'c' $x$</b>"
 UNITS = {"min_value": 8, "max_value": 64, "step": 8, "sampling": "linear"}
 
 
-def read(page):
-    """A page as a browser sees it: text, tags, descriptions of images, rows of the tables."""
-    soup = bs4.BeautifulSoup(page, "html.parser")
-    for sheet in soup.find_all("style"):
-        sheet.clear()
-    return types.SimpleNamespace(
-        text=soup.get_text(),
-        soup=soup,
-        tags={tag.name for tag in soup.find_all()},
-        images=[tag["alt"] for tag in soup.find_all("img")],
-        rows=[
-            [cell.get_text().strip() for cell in row.find_all(["td", "th"])]
-            for row in soup.find_all("tr")
-        ],
-    )
+class Page(html.parser.HTMLParser):
+    """A page as a browser sees it: text, tags, their attributes, rows of the tables."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.text, self.tags, self.attributes, self.rows, self.inside = "", set(), [], [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.inside = tag
+        self.tags.add(tag)
+        self.attributes += attributes
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_data(self, data):
+        if self.inside != "style":
+            self.text += data
+        if self.inside in ("td", "th"):
+            self.rows[-1][-1] += data.strip()
+
+    def all(self, wanted):
+        """The values of an attribute in all tags."""
+        return [value for name, value in self.attributes if name == wanted]
 
 
 @pytest.fixture
@@ -50,7 +60,7 @@ def drawn(monkeypatch):
         for source in CODE[1:]:  # the first has the parameters
             exec(source, namespace)
         assert "<pre" not in "".join(made)
-        return read("\n".join(made))
+        return Page("\n".join(made))
 
     return run
 
@@ -137,7 +147,7 @@ def test_the_answer_and_the_facts_follow_from_the_project(tmp_path, shown):
     assert "0123456789abcdef" in facts["x"] and "val_loss" in facts["Objective"]
     assert ["units", "8 to 64 in steps of 8", "always", str(best["units"])] in page.rows
     assert ["epochs", "12", "3", "3", "4"] in page.rows, "what it cost"
-    assert len(page.images) == 2
+    assert len(page.all("alt")) == 2
 
 
 def test_trials_without_a_score_come_last_and_are_listed_by_reason(tmp_path, shown):
@@ -166,7 +176,7 @@ def test_searches_with_nothing_to_rank_or_compare_are_reported(tmp_path, shown):
     for number in range(3):
         trial(tmp_path / "lost", number, {"units": 8}, None, status="FAILED", message="E: no")
     page = shown(tmp_path / "lost")
-    assert ["3", "failed", "E: no", "00, 01, 02"] in page.rows and not page.images
+    assert ["3", "failed", "E: no", "00, 01, 02"] in page.rows and not page.all("alt")
     trial(tmp_path / "one", 0, {"units": 8}, 0.5, space=[])
     assert "median" not in shown(tmp_path / "one").text
     trial(tmp_path / "flat", 0, {"units": 8}, 0.5, curves=[[math.nan]], name="default_objective")
@@ -208,7 +218,7 @@ def test_conditional_hyperparameters_and_importance(tmp_path, shown):
     assert ["more", "8 to 64 in steps of 8", "only when layers is 2"] in [r[:3] for r in page.rows]
     assert insight.importance(results.trials_table(tmp_path / "layers")).sentence in page.text
     few = shown(formula(tmp_path / "few", 6))
-    assert not [alt for alt in few.images if "Importance" in alt]
+    assert not [alt for alt in few.all("alt") if "Importance" in alt]
     assert f"fewer than {insight.TRUSTED_TRIALS}" in few.text
 
 
@@ -300,16 +310,16 @@ def test_the_page_holds_everything_and_fetches_nothing(tmp_path, capfd):
     said = capfd.readouterr()
     assert str(made) in said.out and said.err == ""
     text = made.read_text(encoding="utf-8")
-    page = read(text)
+    page = Page(text)
     assert HOSTILE in page.text and not {"b", "script", "link", "iframe", "object"} & page.tags
     assert not re.search(r"https?:|@import|url\(", text), "nothing is fetched"
-    sources = [image["src"] for image in page.soup.find_all("img")]
+    sources = page.all("src")
     assert len(sources) == 2 and all(one.startswith("data:image/png") for one in sources)
     assert "import " not in page.text and "python -m" not in page.text, "no code, no introduction"
     assert str(tmp_path) not in text and "nan" not in page.text
     assert f"trial {best_of(folder)['trial']}, with" in page.text
-    anchors = page.soup.find_all("a", href=True)
-    assert anchors and all(page.soup.find(id=one["href"].removeprefix("#")) for one in anchors)
+    anchors = {one.removeprefix("#") for one in page.all("href")}
+    assert anchors and anchors <= {*page.all("id")}
     assert len((tmp_path / "t.csv").read_text().splitlines()) == 5
     assert sorted(folder.rglob("*")) == before, "nothing is written into the search"
 

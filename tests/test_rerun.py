@@ -237,38 +237,37 @@ def test_saving_leaves_a_failing_notebook_as_it_was(course, source):
 # A changed parameter never blocks
 
 
-def papermill(notebook, folder, **values):
-    """README's own line for one notebook, from another folder, with these parameters."""
+def papermill(notebook, folder, last=None, **values):
+    """README's line for one notebook, up to its cell ``last``, from a folder of one's own."""
     path = rerun.available()[notebook]
+    if last:
+        whole = nbformat.read(path, as_version=4)
+        del whole.cells[[cell.id for cell in whole.cells].index(last) + 1 :]
+        path = folder / path.name
+        nbformat.write(whole, path)
     words = [word for name, value in values.items() for word in ("-p", name, str(value))]
-    done = subprocess.run(
-        [sys.executable, "-m", "papermill", str(path), "out.ipynb", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-m", "papermill", str(path), "out.ipynb", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-
-
-def searches(log):
-    """Every trial of the searches of notebook 03, path to what its file holds."""
-    return {path: path.read_bytes() for path in log.glob("random_search*/trial_*/trial.json")}
 
 
 @pytest.mark.slow
 def test_a_search_with_other_parameters_has_a_folder_of_its_own_that_04_and_05_find(
     tmp_path, monkeypatch
 ):
+    def searches():
+        files = (tmp_path / "copy" / "log").glob("random_search*/trial_*/trial.json")
+        return {path: path.read_bytes() for path in files}
+
     monkeypatch.setenv("COURSE_OUTPUT", str(tmp_path / "copy"))
-    log = tmp_path / "copy" / "log"
     one = {"images": 240, "max_trials": 2, "epochs": 1, "batch_size": 240}
     other = {"images": 300, "max_trials": 5, "epochs": 2, "batch_size": 300, "seed": 1000}
     papermill("03_random_search", tmp_path, **one)
-    first = searches(log)
-    papermill("03_random_search", tmp_path, **other)
-    both = searches(log)
+    first = searches()
+    papermill("03_random_search", tmp_path, "search", **other)
+    both = searches()
     assert len({path.parents[1] for path in both}) > len({path.parents[1] for path in first}) > 0
     assert both == both | first
-    papermill("04_search_results", tmp_path, **other, repeats=2)
-    papermill("05_retrain_best_model", tmp_path, **one, repeats=2)
-    assert searches(log) == both
+    papermill("04_search_results", tmp_path, "open-search", **other, repeats=2)
+    papermill("05_retrain_best_model", tmp_path, "open-search", **one, repeats=2)
+    assert searches() == both

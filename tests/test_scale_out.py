@@ -120,13 +120,13 @@ def write_trial(project, trial_id, status):
 
 
 def test_the_verdict_follows_the_trials(tmp_path):
-    assert scale_out._verdict(tmp_path)[0] == Exit.GAVE_UP, "no trial at all"
+    assert scale_out._verdict(tmp_path, [])[0] == Exit.GAVE_UP, "no trial at all"
     write_trial(tmp_path, "0", "COMPLETED")
     for status, code in [("RUNNING", 4), ("FAILED", 3), ("INVALID", 3), ("COMPLETED", 0)]:
         write_trial(tmp_path, "1", status)
-        assert scale_out._verdict(tmp_path)[0] == code
+        assert scale_out._verdict(tmp_path, [])[0] == code
     (tmp_path / "trial_1" / "trial.json").write_text('{"trial_id": "1", "stat')
-    assert scale_out._verdict(tmp_path)[0] == Exit.COMPLETE
+    assert scale_out._verdict(tmp_path, [])[0] == Exit.COMPLETE
 
 
 def test_a_serial_project_is_opened_to_a_chief_and_back(job, launched, tmp_path):
