@@ -125,13 +125,13 @@ class Member:
 
     def died(self, code):
         """Plan the restart or give up: returns the state."""
+        self.deaths += 1
         text = self.log.read_bytes()[self.log_start :].decode(errors="replace")
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         self.how = f"{self.name} ended ({how}; {last_error(text) or f'see {self.log.name}'})"
         if TOO_MANY_FAILURES in text:
             return "stopped"
         print(self.how, flush=True)
-        self.deaths += 1
         self.start_at = time.monotonic() + PAUSE * self.deaths
         return "gave up" if self.deaths > RESTARTS else "waiting"
 

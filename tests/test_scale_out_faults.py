@@ -40,6 +40,9 @@ with open(os.environ["SCALE_OUT_TEST"] + "/runs.txt", "a") as file:
 """
 SLEEP = NOTE + "time.sleep(1000)"
 WORKER_DIES = NOTE + "os.kill(os.getpid(), signal.SIGKILL) if name != 'chief' else time.sleep(1000)"
+STOPPED = (
+    NOTE + f"if name != 'chief':\n    raise RuntimeError('{scale_out.TOO_MANY_FAILURES} of 3.')"
+)
 CHIEF_FAILS = NOTE + "if name == 'chief':\n    time.sleep(2)\n    raise OSError('x')"
 
 
@@ -140,13 +143,6 @@ def test_killed_worker_and_killed_chief_are_restarted_and_nothing_finished_is_lo
     check_restarted(tmp_path, tmp_path / "p", trial, worker)
 
 
-def test_three_failing_trials_in_a_row_end_the_search_with_the_reason(start, tmp_path):
-    failing = {"max_trials": 9, "fail": "0,1,2,3,4,5", "seconds": 0.05}
-    outcome = scale_out.run(JOBS / "job.py", workers=1, directory=tmp_path, parameters=failing)
-    assert outcome.code == Exit.GAVE_UP
-    assert "ValueError: the formula has no value at x" in outcome.reason
-
-
 def test_a_notebook_as_the_job_reads_its_results_on_the_chief_and_a_failure_shows(start, tmp_path):
     path = notebook(
         tmp_path,
@@ -170,16 +166,16 @@ def test_a_search_begun_alone_and_ended_in_parallel_equals_a_serial_one_bit_for_
     start, tmp_path
 ):
     one_thread = dict.fromkeys(scale_out.THREAD_VARIABLES, 1)
-    serial = "import job; [job.run(f, 'p', n, train=1) for f, n in (('alone', 5), ('both', 2))]"
+    serial = "import job; [job.run(f, 'p', n, train=1) for f, n in (('alone', 4), ('both', 2))]"
     assert start(sys.executable, "-c", serial, **one_thread).wait(PATIENCE) == 0
     both = tmp_path / "both"
-    more = {"train": 1, "max_trials": 5}
+    more = {"train": 1, "max_trials": 4}
     outcome = scale_out.run(
         JOBS / "job.py", threads=1, directory=both, project_name="p", parameters=more
     )
     assert outcome.code == Exit.COMPLETE, outcome.reason
     serial, parallel = trials(tmp_path / "alone" / "p"), trials(both / "p")
-    assert sorted(serial) == sorted(parallel) and len(serial) == 5
+    assert sorted(serial) == sorted(parallel) and len(serial) == 4
     workers = []
     for trial, state in sorted(serial.items()):
         same = parallel[trial]
@@ -200,7 +196,11 @@ def test_a_search_begun_alone_and_ended_in_parallel_equals_a_serial_one_bit_for_
 
 @pytest.mark.parametrize(
     ("code", "deaths", "reason"),
-    [(WORKER_DIES, 1 + scale_out.RESTARTS, "worker0"), (CHIEF_FAILS, 1, "OSError: x")],
+    [
+        (WORKER_DIES, 1 + scale_out.RESTARTS, "worker0"),
+        (CHIEF_FAILS, 1, "OSError: x"),
+        (STOPPED + "\ntime.sleep(1000)", 1, scale_out.TOO_MANY_FAILURES),
+    ],
 )
 def test_a_process_that_cannot_go_on_is_given_up(start, tmp_path, code, deaths, reason):
     outcome = scale_out.run(script(tmp_path, code), workers=1, directory=tmp_path)
@@ -235,7 +235,9 @@ def test_an_interrupted_kernel_leaves_no_process(start, tmp_path):
         client.execute(f"from helpers import scale_out\n{code}")
         pids = wait_for(lambda: len(runs(tmp_path)) == 2 and [run[2] for run in runs(tmp_path)])
         manager.interrupt_kernel()
-        assert client.get_shell_msg(timeout=PATIENCE)["content"]["ename"] == "KeyboardInterrupt"
+        while (reply := client.get_shell_msg(timeout=PATIENCE))["msg_type"] != "execute_reply":
+            pass  # a late answer to the question whether the kernel is ready
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
         assert not any(psutil.pid_exists(int(pid)) for pid in pids)
     finally:
         client.stop_channels()
