@@ -51,11 +51,9 @@ def read_budget(path):
     budget = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8")) or {}
     if not isinstance(budget, dict) or not all(isinstance(v, dict) for v in budget.values()):
         raise checks.ShortError(f"{path} must hold sections, `shared:` and names of notebooks.")
-    return {
-        name: values
-        for key, values in budget.items()  # YAML takes the number 03 for 3
-        for name in ([key] if key == "shared" else select([f"{key:0>2}"]))
-    }
+    shared = {"shared": budget.pop("shared", {})}
+    numbered = {f"{key:0>2}": values for key, values in budget.items()}  # YAML takes 03 for 3
+    return shared | {name: one for key, one in numbered.items() for name in select([key])}
 
 
 def refusal(path, values):
