@@ -208,6 +208,16 @@ def test_a_process_that_cannot_go_on_is_given_up(start, tmp_path, code, deaths, 
     assert outcome.deaths == deaths == len(runs(tmp_path)) - 1
 
 
+def test_a_rehearsal_kills_a_worker_that_has_a_trial_once(start, tmp_path):
+    home = tmp_path / "p" / "trial_0"
+    home.mkdir(parents=True)
+    (home.parent / "oracle.json").write_text('{"ongoing_trials": {"worker0": "0"}}')
+    (home / "trial.json").write_text('{"trial_id": "0", "status": "COMPLETED"}')
+    job = script(tmp_path, "import time\ntime.sleep(3)")
+    outcome = scale_out.run(job, workers=1, directory=tmp_path, project_name="p", rehearse=True)
+    assert (outcome.code, outcome.deaths) == (Exit.COMPLETE, 1)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.parametrize(
     ("how", "expected", "count"),
