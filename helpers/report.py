@@ -50,6 +50,8 @@ def main(arguments=None):
         if options.csv:
             state.write_text(options.csv, table)
     except (OSError, papermill.PapermillExecutionError) as error:
+        if getattr(error, "ename", "ShortError") not in ("ShortError", "FileNotFoundError"):
+            raise  # a cell of the notebook is wrong, not the call
         parser.exit(2, f"helpers.report: {getattr(error, 'evalue', error)}\n")
     print(f"Wrote {' and '.join(map(str, filter(None, (page, options.csv))))}.")
 
