@@ -22,7 +22,7 @@ import time
 
 import psutil
 
-from helpers import search, state
+from helpers import checks, search, state
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 RESTARTS = 3  # how often the chief and each worker is started again under its id
@@ -43,10 +43,6 @@ class Exit(enum.IntEnum):
     GAVE_UP = 4  # a process died again and again, or too many trials in a row failed
     TIMED_OUT = 5  # the same command goes on
     INTERRUPTED = 130  # Ctrl-C or SIGTERM; the same command goes on
-
-
-class ScaleOutError(ValueError):
-    """A launch that was refused; nothing was started."""
 
 
 def prepare(threads=0):
@@ -246,7 +242,7 @@ def run(
         An ``Outcome``.
 
     Raises:
-        ScaleOutError, ProjectInUse, FileNotFoundError: refused; nothing was started.
+        ShortError, ProjectInUse, FileNotFoundError: refused; nothing was started.
         KeyboardInterrupt: after all processes have been ended.
     """
     job = pathlib.Path(job).resolve()
@@ -254,10 +250,10 @@ def run(
     logs = project.with_name(f"{project_name}_scale_out")
     parameters = dict(parameters or {}, directory=str(project.parent), project_name=project_name)
     if workers < 1:
-        raise ScaleOutError(f"workers={workers}: give 1 or more.")
+        raise checks.ShortError(f"workers={workers}: give 1 or more.")
     overwrites = re.search(r"(?<!`)\boverwrite(: bool)?\s*=\s*True", job.read_text())
     if overwrites or parameters.get("overwrite"):
-        raise ScaleOutError(f"{job.name} sets overwrite=True: give --fresh instead.")
+        raise checks.ShortError(f"{job.name} sets overwrite=True: give --fresh instead.")
     with socket.create_server(("127.0.0.1", 0)) as server:  # a port that nobody uses
         env = os.environ | {"KERASTUNER_ORACLE_PORT": str(server.getsockname()[1])}
     env |= dict.fromkeys(THREAD_VARIABLES, str(threads or max(1, os.cpu_count() // workers)))
@@ -307,7 +303,7 @@ def main(arguments=None):
         signal.signal(ending, signal.default_int_handler)
     try:
         outcome = run(**options)
-    except (ScaleOutError, state.ProjectInUse, FileNotFoundError) as error:
+    except (checks.ShortError, state.ProjectInUse, FileNotFoundError) as error:
         parser.exit(Exit.WRONG_CALL, f"scale_out: {error}\n")
     except KeyboardInterrupt:
         parser.exit(Exit.INTERRUPTED, "scale_out: interrupted; all processes have been ended\n")
