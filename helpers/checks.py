@@ -3,6 +3,7 @@
 Each mistake gives one short message that says what was found, what is allowed and what to do.
 """
 
+import contextlib
 import difflib
 import importlib.metadata
 import json
@@ -46,38 +47,22 @@ def nearest(word, words):
 # Parameters
 
 
-def has_kind(value, kind):
-    """Whether ``value`` is of ``kind`` (int, float, str, bool or another type).
-
-    A bool is not a number, a whole number is also a float, and nan and infinity are no numbers.
-    """
-    if kind in (int, float):
-        number = numbers.Integral if kind is int else numbers.Real
-        return isinstance(value, number) and not isinstance(value, bool) and math.isfinite(value)
-    return isinstance(value, getattr(kind, "__origin__", kind))
-
-
-def kind_of(rule):
-    """The type that a rule of ``parameters`` stands for: itself, str for choices, or a range's."""
-    if not isinstance(rule, tuple):
-        return rule
-    if isinstance(rule[0], str):
-        return str
-    return float if any(isinstance(limit, float) for limit in rule) else int
-
-
-def problem(name, value, rule, kind=None):
+def problem(name, value, rule, kind):
     """Say in one sentence what is wrong with a parameter's value; None when it is fine.
 
     Args:
         name: the parameter's name.
-        value: its value.
+        value: its value. A bool is no number, a whole number is also a float, nan is neither.
         rule: what ``parameters`` takes for it.
-        kind: its declared type; default: the type that the rule stands for.
+        kind: its type, int, float, str, bool or another one.
     """
-    kind = kind or kind_of(rule)
-    what, allowed = WORDS.get(kind, f"a {kind.__name__}"), has_kind(value, kind)
-    if isinstance(rule, tuple) and kind is str:
+    what = WORDS.get(kind, f"a {kind.__name__}")
+    if kind in (int, float):
+        number = numbers.Integral if kind is int else numbers.Real
+        allowed = isinstance(value, number) and not isinstance(value, bool) and math.isfinite(value)
+    else:
+        allowed = isinstance(value, getattr(kind, "__origin__", kind))
+    if isinstance(rule, tuple) and isinstance(rule[0], str):
         what, allowed = "one of " + ", ".join(map(repr, rule)), value in rule
     elif isinstance(rule, tuple):
         low, high = rule
@@ -110,7 +95,8 @@ def parameters(**allowed):
     wrong = [unknown(name, allowed) for name in injected if name not in allowed]
     for name, rule in allowed.items():
         if name in namespace:
-            wrong.append(problem(name, namespace[name], rule, kinds.get(name)))
+            kind = kinds.get(name, float if isinstance(rule, tuple) else rule)
+            wrong.append(problem(name, namespace[name], rule, kind))
         else:
             wrong.append(f"{name} has no value: run the cell with the parameters first.")
     if any(wrong):
@@ -122,12 +108,9 @@ def parameters(**allowed):
 
 def installed(name):
     """The installed version of a package, or None; a GPU or CPU build of TensorFlow counts."""
-    names = ("tensorflow", "tensorflow-cpu") if name.startswith("tensorflow") else (name,)
-    for candidate in names:
-        try:
+    for candidate in (name, name.removesuffix("-cpu"), f"{name}-cpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(candidate)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return None
 
 
@@ -178,22 +161,19 @@ def _same(answer, right, tolerance):
         return str(answer).strip().lower() == str(right).strip().lower()
 
 
-def check(name, answer=None, questions=None):
+def check(name, answer=None):
     """Say whether an answer to a self-check question is right; a wrong one gets a hint.
 
     Args:
-        name: the question's name in helpers/files/questions.json, where each question has
-            an ``answer`` (a number or a text), a ``hint`` and, for numbers, a ``tolerance`` in the
-            unit of the answer.
+        name: the question's name in helpers/files/questions.json, where each has an ``answer`` (a
+            number or a text), a ``hint`` and, for numbers, a ``tolerance`` in the answer's unit.
         answer: the reader's answer; None means not answered yet.
-        questions: the questions as a dictionary instead of the file.
 
     Raises:
         ShortError: there is no such question; or the answer is wrong and the environment variable
             REQUIRE_SOLVED is 1 (the solutions' test).
     """
-    if questions is None:
-        questions = json.loads(QUESTIONS.read_text(encoding="utf-8"))
+    questions = json.loads(QUESTIONS.read_text(encoding="utf-8"))
     if name not in questions:
         raise ShortError(f"There is no question {name!r}.{nearest(name, questions)}")
     question = questions[name]

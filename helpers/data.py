@@ -10,16 +10,15 @@
   dataset-fashion-mnist puts them, or from Keras' cache, or downloaded once by Keras;
 - a path of a folder with the four gzipped IDX files of MNIST, Fashion-MNIST or their relatives;
 - a path of an .npz file with ``x`` and ``y``, or ``x_train``, ``y_train``, ``x_test`` and
-  ``y_test``, and perhaps ``class_names``; other arrays in it are ignored;
+  ``y_test``; other arrays in it are ignored;
 - a path of a folder of images, one sub-folder a class, perhaps with ``train`` and ``test``, and no
   other, above the class folders. ``"photos@64x48"`` resizes every image to height 64, width 48.
 
 Images keep their pixel values (0 to 255): rescaling is a layer of the model. Labels are one-hot.
 Images in an .npz have the shape (n, height, width) or (n, height, width, channels), 1 or 3
 channels. Pixel values from 0 to 1 are multiplied by 255; anything else has to be 0 to 255. Whole
-numbers become uint8, others float32. Its labels are whole numbers, texts or one-hot rows. Without
-``class_names`` the classes are the sorted values that occur; with ``class_names`` whole numbers are
-positions in it, and texts are its entries.
+numbers become uint8, others float32. Its labels are whole numbers, texts or one-hot rows. The
+classes are the sorted labels that occur: texts give them names.
 
 Where the data bring no test images, a fifth of each class is set aside for the test, by the seed,
 before anything else is split.
@@ -28,11 +27,9 @@ before anything else is split.
 import contextlib
 import gzip
 import hashlib
-import os
 import pathlib
 import re
 from collections import namedtuple
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,15 +39,18 @@ FILES = pathlib.Path(__file__).parent / "files"
 SMALL = FILES / "fashion_mnist_small.npz"
 CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")  # fmt: skip
-NAMES = ("fashion_mnist_small", "fashion_mnist")
-DEBIAN_FOLDER = pathlib.Path("/usr/share/datasets/fashion-mnist")
+PLACES = {
+    "fashion_mnist_small": SMALL,
+    "fashion_mnist": pathlib.Path("/usr/share/datasets/fashion-mnist"),  # Debian's package
+}
 IDX_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
              "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")  # fmt: skip
 LARGEST_FOLDER = 4e9  # bytes of pixels
+LEFT_BEHIND = (".", "__macosx", "thumbs.db", "desktop.ini")  # hidden, or by an operating system
 ALLOWED = (
-    "An .npz file holds x and y: images as numbers from 0 to 255 or 0 to 1, (n, height, width) or "
-    "(n, height, width, 1 or 3), and labels as whole numbers from 0, texts or one-hot rows, of two "
-    "classes or more. dataset='photos@64x48' resizes a folder's. help('helpers.data') says more."
+    "An .npz file holds x: images, (n, height, width) or (n, height, width, 1 or 3), as numbers "
+    "from 0 to 255 or 0 to 1; and y: whole numbers from 0, texts or one-hot rows, two classes or "
+    "more. dataset='photos@64x48' resizes a folder's. help('helpers.data') says more."
 )
 
 
@@ -58,8 +58,9 @@ class DataError(checks.ShortError):
     """The data, or what was asked of them, cannot be used; the message says what to do."""
 
 
-@dataclass(frozen=True, eq=False)
-class ImageData:
+class ImageData(
+    namedtuple("ImageData", "name x_train y_train x_val y_val class_names origin", module=__name__)
+):
     """A training and a validation split; the test images are a separate call, ``load_test``.
 
     Attributes:
@@ -70,14 +71,6 @@ class ImageData:
         origin: what ``load_test`` needs: the dataset's name or absolute path, the (height, width)
             that images were resized to or None, the seed, and the digest of all that was read.
     """
-
-    name: str
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_val: np.ndarray
-    y_val: np.ndarray
-    class_names: tuple
-    origin: tuple
 
     @property
     def image_shape(self):
@@ -95,13 +88,7 @@ class ImageData:
         return digest(self.x_train, self.y_train, self.x_val, self.y_val)
 
 
-class TestData(namedtuple("TestData", "x y")):
-    """The test images, as ``test.x`` and ``test.y`` or ``x_test, y_test = load_test(data)``.
-
-    Attributes:
-        x: images, shape (n, height, width, channels), pixel values 0 to 255.
-        y: one-hot labels, float32, shape (n, number of classes).
-    """
+TestData = namedtuple("TestData", "x y")  # images and one-hot labels, as those of ImageData
 
 
 def digest(*arrays):
@@ -146,10 +133,7 @@ def load_data(dataset="fashion_mnist_small", *, images=0, validation_fraction=0.
 
     Args:
         dataset: a name or a path; the module's docstring lists what is possible.
-        images: how many images to use, training plus validation; 0 means all. Each class gives the
-            same share of its images, rounded.
-        validation_fraction: share of each class that goes to validation, between 0 and 1.
-        seed: seed of the split, a whole number from 0.
+        images, validation_fraction, seed: as in ``split_indices``.
 
     Returns:
         An ``ImageData``.
@@ -159,10 +143,8 @@ def load_data(dataset="fashion_mnist_small", *, images=0, validation_fraction=0.
     """
     source, size = _source(dataset)
     x, labels, *test, names = _read(source, size, seed)
-    wrong = checks.problem("validation_fraction", validation_fraction, (0.001, 0.999))
-    if images != 0:
-        rule = (2 * len(names), len(labels))
-        wrong = wrong or checks.problem("images (0 means all)", images, rule)
+    wrong = checks.problem("validation_fraction", validation_fraction, (0.001, 0.999), float)
+    wrong = wrong or checks.problem("images (0 means all)", images, (0, len(labels)), int)
     if wrong:
         raise DataError(wrong)
     train, validation = split_indices(labels, images, validation_fraction, seed)
@@ -201,16 +183,16 @@ def _source(dataset):
     text = str(dataset)
     path = pathlib.Path(text).expanduser().absolute()
     resized = re.fullmatch(r"(.+)@(\d{1,4})x(\d{1,4})", str(path))
-    if text in NAMES:
+    if text in PLACES:
         return text, None
     if text.strip() and path.exists():
         return str(path), None
     if resized and pathlib.Path(resized[1]).is_dir():
         return resized[1], (int(resized[2]), int(resized[3]))
-    near = checks.nearest(path.name, [*NAMES, *(one.name for one in path.parent.glob("*"))])
+    near = checks.nearest(path.name, [*PLACES, *(one.name for one in path.parent.glob("*"))])
     raise DataError(
-        f"There is no dataset {text!r} and no file or folder {path}.{near} Give {NAMES[0]!r}, "
-        f"{NAMES[1]!r}, or the path of an .npz file or a folder of images."
+        f"There is no dataset {text!r} and no file or folder {path}.{near} Give "
+        f"{' or '.join(map(repr, PLACES))}, or the path of an .npz file or a folder of images."
     )
 
 
@@ -226,43 +208,36 @@ def _naming(what, allowed):
 
 
 def _read(source, size, seed):
-    """Return x, labels, x_test, labels_test and class names of a dataset.
-
-    Without a test part of its own, a fifth of each class is set aside by the seed.
-    """
-    path = SMALL if source == "fashion_mnist_small" else pathlib.Path(source)
+    """Return x, labels, x_test, labels_test and class names of a dataset."""
+    path = PLACES.get(source, pathlib.Path(source))
     with _naming(source, ALLOWED):
-        if source == "fashion_mnist":
-            found = _fashion_mnist()
-        elif path.suffix.lower() == ".npz":
-            found = _npz(path)
-        elif size is None and any((path / name).exists() for name in IDX_FILES):
-            found = _idx_folder(path)
+        if path.suffix.lower() == ".npz":
+            x, y, n = _npz(path)
+        elif size is None and (path / IDX_FILES[0]).exists():
+            x, y, n = _parts(*[read_idx(path / name) for name in IDX_FILES])
+        elif source == "fashion_mnist":
+            x, y, n = _download()
         else:
-            found = _image_folder(path, size)
-        x, labels, n, names = _numbered(*found)
-    names = CLASS_NAMES if source in NAMES else names
-    if n < len(x):
-        return x[:n], labels[:n], x[n:], labels[n:], names
-    rest, test = split_indices(labels, seed=[int(seed), 1])
+            x, y, n = _image_folder(path, size)
+        x, (labels, names) = _images(x), _classes(y)
+        rest, test = np.arange(n), np.arange(n, len(x))
+        if n == len(x):  # a fifth of each class becomes the test
+            rest, test = split_indices(labels, seed=[int(seed), 1])
+        for what, part, need in (("train and validate", rest, 2), ("test", test, 1)):
+            counts = np.bincount(labels[part], minlength=len(names))
+            if counts.min() < need:
+                few = f"class {names[counts.argmin()]!r} has {counts.min()} images to {what}"
+                raise ValueError(f"{few}, but needs {need}: add some, or leave it out")
+    names = CLASS_NAMES if source in PLACES else names
     return x[rest], labels[rest], x[test], labels[test], names
 
 
-def _fashion_mnist():
-    """From Debian's folder, else from Keras' cache, else downloaded by Keras."""
-    home = pathlib.Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
-    for folder in (DEBIAN_FOLDER, home / "datasets" / "fashion-mnist"):
-        if all((folder / name).exists() for name in IDX_FILES):
-            return _idx_folder(folder)
+def _download():
+    """All of Fashion-MNIST by Keras, from its cache or the network."""
     import keras
 
     with _naming("The download by Keras", f"Or give a folder that holds {', '.join(IDX_FILES)}."):
-        (x, y), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
-    return _arrays(x, y, x_test, y_test)
-
-
-def _idx_folder(folder):
-    return _arrays(*[read_idx(folder / name) for name in IDX_FILES])
+        return _parts(*sum(keras.datasets.fashion_mnist.load_data(), ()))
 
 
 def read_idx(path):
@@ -278,15 +253,20 @@ def read_idx(path):
 
 
 def _npz(path):
-    def read(name):
-        array = np.asarray(file[name])
-        return np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array
-
     with np.load(path, allow_pickle=False) as file:
         part = "_train" if "y_train" in file else ""
         names = [f"x{part}", f"y{part}", *(["x_test", "y_test"] if "x_test" in file else [])]
-        class_names = read("class_names") if "class_names" in file else None
-        return _arrays(*map(read, names), class_names=class_names)
+        return _parts(*[file[name] for name in names])
+
+
+def _parts(x, y, x_test=(), y_test=()):
+    """Return all images, the test images last, all labels, and how many come before the test."""
+    for images, labels in ((x, y), (x_test, y_test)):
+        if len(images) != len(labels):
+            raise ValueError(f"{len(images):,} images have {len(labels):,} labels")
+    if not len(x_test):
+        return x, y, len(x)
+    return np.concatenate([x, x_test]), np.concatenate([y, y_test]), len(x)
 
 
 def _image_folder(path, size):
@@ -297,16 +277,14 @@ def _image_folder(path, size):
         raise ValueError("it is no .npz file and has no images in sub-folders, one a class")
     if top and (other := {one.name for one in _inside(path, "*/")} - {"train", "test"}):
         raise ValueError(f"beside the folder train there may only be test, not {sorted(other)}")
-    names = [one.name for one in _inside(path, f"{top}*") if one.is_dir()]
-    labels = np.array([file.parent.name for file in (*train, *test)])
-    return _pixels([*train, *test], size), labels, len(train), names
+    files = [*train, *test]
+    return _pixels(files, size), np.array([file.parent.name for file in files]), len(train)
 
 
 def _inside(folder, pattern):
-    """What matches, sorted, without what is hidden and what systems leave behind."""
-    left = (".", "__macosx", "thumbs.db", "desktop.ini")
+    """What matches, sorted, without what is hidden or left behind."""
     seen = [(one, one.relative_to(folder).parts) for one in sorted(folder.glob(pattern))]
-    return [one for one, parts in seen if not any(p.lower().startswith(left) for p in parts)]
+    return [one for one, parts in seen if not any(p.lower().startswith(LEFT_BEHIND) for p in parts)]
 
 
 def _pixels(files, size):
@@ -336,55 +314,31 @@ def _decode(file, size):
         return np.atleast_3d(np.asarray(image))
 
 
-# Arrays to images and labels
+# What is read, as images and labels
 
 
-def _arrays(x, y, x_test=None, y_test=None, class_names=None):
-    """Check arrays; return images, test images last, their labels, how many come first, names."""
-    parts = [(x, _labels(y))] + ([] if x_test is None else [(x_test, _labels(y_test))])
-    for images, labels in parts:
-        if len(images) != len(labels):
-            raise ValueError(f"{len(images):,} images have {len(labels):,} labels")
-    images, labels = (np.concatenate(both) for both in zip(*parts, strict=True))
-    images = images[..., None] if images.ndim == 3 else images
-    if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype.kind not in "buif":
-        raise ValueError(f"the images have the shape {images.shape} and dtype {images.dtype}")
-    wrong = ~((images >= 0) & (images <= 255))
+def _images(x):
+    """Images as uint8 or float32 from 0 to 255, shape (n, height, width, channels)."""
+    x = x[..., None] if x.ndim == 3 else x
+    if x.ndim != 4 or x.shape[3] not in (1, 3) or x.dtype.kind not in "buif":
+        raise ValueError(f"the images have the shape {x.shape} and dtype {x.dtype}")
+    wrong = ~((x >= 0) & (x <= 255))
     if wrong.any():
-        raise ValueError(f"image {np.nonzero(wrong)[0][0]} has a pixel value {images[wrong][0]}")
-    factor = 255 if images.max(initial=0) <= 1 else 1
-    images = images.astype("float32" if images.dtype.kind == "f" else "uint8", copy=False)
-    return images * factor if factor > 1 else images, labels, len(x), class_names
+        raise ValueError(f"image {np.nonzero(wrong)[0][0]} has a pixel value {x[wrong][0]}")
+    x = x.astype("float32" if x.dtype.kind == "f" else "uint8", copy=False)
+    return x * 255 if x.max(initial=0) <= 1 else x
 
 
-def _labels(y):
-    """Labels as whole numbers or texts, shape (n,); one-hot rows become the number of the 1."""
+def _classes(y):
+    """Labels as numbers of classes, shape (n,), and the classes' names."""
+    if y.ndim == 2 and y.shape[1] > 1 and (np.sort(y) == np.eye(y.shape[1])[-1]).all():
+        y = y.argmax(axis=1)  # one-hot rows
     y = y.ravel() if y.size == len(y) else y
-    if y.ndim == 2 and np.count_nonzero(y) == len(y) and ((y == 1).sum(axis=1) == 1).all():
-        return y.argmax(axis=1)
-    if y.ndim == 1 and y.dtype.kind == "U":
-        return y
-    wrong = y[~(np.isfinite(y) & (y >= 0) & (np.floor(y) == y))]
+    wrong = y[:0] if y.dtype.kind == "U" else y[(y < 0) | (y % 1 != 0)]
     if y.ndim != 1 or wrong.size:
-        shown = wrong[:1] if wrong.size else y[:1]
-        raise ValueError(f"labels of shape {y.shape} and dtype {y.dtype} hold {shown}")
-    return y.astype(np.int64)
-
-
-def _numbered(x, labels, n, class_names):
-    """Turn labels into numbers of classes; each class needs images on each side of every split."""
-    found = np.unique(labels).tolist()
-    names = found if class_names is None else [str(name) for name in class_names]
-    by_name = class_names is None or labels.dtype.kind == "U"
-    number = {value: i for i, value in enumerate(names if by_name else range(len(names)))}
-    if len(set(names)) < max(2, len(names)) or not number.keys() >= {*found}:
-        raise ValueError(f"the classes are {names[:20]}, the labels {found[:20]}")
-    labels = np.array([number[value] for value in labels.tolist()])
-    sides = {"": labels[:n], "test ": labels[n:]} if n < len(x) else {"": labels}
-    for what, side in sides.items():
-        fewest = 1 if what else 4 - len(sides)  # one each to train, to validate and to test
-        counts = np.bincount(side, minlength=len(names))
-        if counts.min() < fewest:
-            few = f"class {names[counts.argmin()]!r} has {counts.min()} {what}images"
-            raise ValueError(f"{few}, but needs {fewest}: add some, or leave it out")
-    return x, labels, n, tuple(map(str, names))
+        raise ValueError(f"labels of shape {y.shape} hold {(wrong if wrong.size else y)[:1]}")
+    y = y if y.dtype.kind == "U" else y.astype(np.int64)
+    names, labels = np.unique(y, return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(f"there are {len(names)} classes: {names}")
+    return labels, tuple(map(str, names.tolist()))

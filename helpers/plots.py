@@ -67,19 +67,17 @@ def _axes(ax, width=8.0, height=4.5):
     return ax if ax is not None else figure(width=width, height=height)[1]
 
 
-def image(figure, *, alt):
-    """A figure as an HTML image that holds its own picture and description; the figure is closed.
+def show(figure, *, alt):
+    """Display a figure in the notebook as an HTML image that holds its description, and close it.
 
     Args:
         figure: a matplotlib figure, or an axes of it.
         alt: what the figure shows, in a sentence, for readers who cannot see it.
 
-    Returns:
-        An ``<img>`` element as text.
-
     Raises:
         ValueError: ``alt`` is empty.
     """
+    from IPython.display import HTML, display
     from matplotlib import pyplot
 
     if not isinstance(alt, str) or not alt.strip():
@@ -88,18 +86,9 @@ def image(figure, *, alt):
     figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
     pyplot.close(figure)
     picture = base64.b64encode(buffer.getvalue()).decode()
-    return (
-        f'<img alt="{html.escape(alt.strip(), quote=True)}" '
-        f'style="max-width: 100%; width: {100 * figure.get_figwidth():.0f}px" '
-        f'src="data:image/png;base64,{picture}">'
-    )
-
-
-def show(figure, *, alt):
-    """Display a figure in the notebook with its description, and close it; see ``image``."""
-    from IPython.display import HTML, display
-
-    display(HTML(image(figure, alt=alt)))
+    width = f"max-width: 100%; width: {100 * figure.get_figwidth():.0f}px"
+    source = f"data:image/png;base64,{picture}"
+    display(HTML(f'<img alt="{html.escape(alt.strip())}" style="{width}" src="{source}">'))
 
 
 def _star(ax, x, y, colour, label=None):
@@ -132,42 +121,6 @@ def best_so_far(curves, ax=None, *, score="validation loss"):
     ax.locator_params(axis="x", integer=True)
     if any(curves):
         ax.legend()
-    return ax
-
-
-def trial_curves(history, trials, ax=None, *, metric="val_loss", direction="min", start=None):
-    """Draw a metric against the epoch for a few trials, the training metric dashed beside it.
-
-    Args:
-        history: what ``results.history_table`` returns.
-        trials: ids of the trials to draw, the best first.
-        ax: axes to draw on; None makes a new figure.
-        metric: the metric, drawn as a line with dots; without ``val_``, if there, dashed.
-        direction: "min" when a lower value is better, else "max".
-        start: dictionary from a trial's id to the epochs it goes on from (Hyperband); None is 0.
-
-    Returns:
-        The axes; several executions of a trial have the same colour. A star marks the best epoch of
-        each trial, and the title names that of the first.
-    """
-    ax = _axes(ax)
-    trained = metric.removeprefix("val_")
-    found = []
-    for trial, key in zip(trials, CYCLE, strict=False):
-        own = history[(history["trial"] == trial) & history[metric].notna()]
-        own = own.assign(epoch=own["epoch"] + (start or {}).get(trial, 0)).reset_index(drop=True)
-        if own.empty:
-            continue
-        for _number, run in own.groupby("execution"):
-            ax.plot(run["epoch"], run[metric], "o-", color=COLOURS[key], markersize=4)
-            if trained != metric and trained in run:
-                ax.plot(run["epoch"], run[trained], "--", color=COLOURS[key], linewidth=1)
-        best = own.loc[own[metric].idxmin() if direction == "min" else own[metric].idxmax()]
-        _star(ax, best["epoch"], best[metric], key, f"trial {trial}")
-        found.append(f"Trial {trial} is best at epoch {best['epoch']} of {own['epoch'].max()}")
-    ax.set(xlabel="epoch", ylabel=metric, title=found[0] if found else "No epoch was recorded")
-    ax.locator_params(axis="x", integer=True)
-    ax.legend()
     return ax
 
 

@@ -10,72 +10,50 @@ PROJECT-report.html, holds its pictures, has no script, needs no network and pri
 """
 
 import argparse
-import datetime
-import html
 import pathlib
-import string
 import sys
+
+import papermill
 
 from helpers import rerun, results, state
 
 FRAME = pathlib.Path(__file__).parent / "files" / "report.html"
 NOTEBOOK = rerun.NOTEBOOKS / "report.ipynb"
-
-
-def page(folder, title=None, beside=(), direction=None):
-    """Run the notebook on a search; the page as HTML text.
-
-    Args:
-        folder: the project directory, absolute.
-        title: title of the page; None names the project.
-        beside: project directories of other searches, absolute.
-        direction: "min" or "max", where the search does not record it.
-    """
-    from nbconvert import HTMLExporter
-    from nbconvert.preprocessors import TagRemovePreprocessor
-
-    given = {"project": str(folder), "beside": [*map(str, beside)], "direction": direction or ""}
-    notebook = rerun.execute(NOTEBOOK, values=given)
-    shown = {"exclude_input": True, "exclude_output_prompt": True, "anchor_link_text": ""}
-    exporter = HTMLExporter(template_name="basic", **shown)
-    hidden = TagRemovePreprocessor(enabled=True, remove_cell_tags={"remove_cell"})
-    exporter.register_preprocessor(hidden)
-    body, _resources = exporter.from_notebook_node(notebook)
-    title = html.escape(title or f"Report on the search {folder.name}")
-    filled = {"title": title, "date": f"{datetime.date.today():%d %B %Y}", "body": body}
-    return string.Template(FRAME.read_text(encoding="utf-8")).substitute(filled)
+LOOK = {"template_name": "basic", "template_file": str(FRAME), "exclude_input": True}
+LOOK |= {"exclude_output_prompt": True, "anchor_link_text": ""}
 
 
 def main(arguments=None):
-    """Run the command; returns the exit code: 0, or 2 when something is wrong with the call."""
+    """Run the command; it ends with exit code 2 when something is wrong with the call."""
     parser = argparse.ArgumentParser("python -m helpers.report", description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("directory", metavar="DIR", help="the project directory, directory/project_name")
     add("-o", "--output", metavar="FILE", help="the page; default PROJECT-report.html beside DIR")
     add("--csv", metavar="FILE", help="write all trials as a table for a spreadsheet too")
     add("--title", help="title of the page; default names the project")
-    add("--direction", help="min or max: which is better, where the search does not record it")
+    add("--direction", choices=("min", "max"), help="which is better, where no file says it")
     add("--beside", nargs="+", default=[], metavar="DIR", help="other searches to compare it with")
     add("--overwrite", action="store_true", help="replace files that are there")
     options = parser.parse_args(arguments)
+    searches = [str(pathlib.Path(one).absolute()) for one in (options.directory, *options.beside)]
+    given = {"project": searches[0], "beside": searches[1:], "direction": options.direction or ""}
+    page = pathlib.Path(options.output or f"{searches[0]}-report.html")
+    title = options.title or f"Report on the search {pathlib.Path(searches[0]).name}"
     try:
-        paths = [pathlib.Path(one).absolute() for one in (options.directory, *options.beside)]
-        folder, *beside = map(results.project_directory, paths)
-        results.objective(folder, options.direction)
-        files = [pathlib.Path(options.output or f"{folder}-report.html")]
-        files += [pathlib.Path(options.csv)] if options.csv else []
-        for file in files:
-            if file.exists() and not options.overwrite:
+        table = results.trials_table(searches[0]).convert_dtypes().to_csv(index=False)
+        for file in filter(None, (page, options.csv)):
+            if pathlib.Path(file).exists() and not options.overwrite:
                 raise FileExistsError(f"{file} exists: choose another name, or add --overwrite.")
-        state.write_text(files[0], page(folder, options.title, beside, options.direction))
+        notebook = rerun.execute(NOTEBOOK, values=given)
+        notebook.cells = [c for c in notebook.cells if "remove_cell" not in c.metadata.tags]
+        rerun.write_page(page, notebook, title, **LOOK)
         if options.csv:
-            table = results.trials_table(folder).convert_dtypes()
-            state.write_text(files[1], table.to_csv(index=False))
-    except (OSError, ValueError) as error:
-        print(f"helpers.report: {error}", file=sys.stderr)
-        return 2
-    print(f"Wrote {' and '.join(map(str, files))}.")
-    return 0
+            state.write_text(options.csv, table)
+    except (OSError, papermill.PapermillExecutionError) as error:
+        if getattr(error, "ename", "ShortError") not in ("ShortError", "FileNotFoundError"):
+            raise  # a cell of the notebook is wrong, not the call
+        parser.exit(2, f"helpers.report: {getattr(error, 'evalue', error)}\n")
+    print(f"Wrote {' and '.join(map(str, filter(None, (page, options.csv))))}.")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@
     python -m helpers.rerun 03 04 -p max_trials 20          two notebooks, one parameter changed
     python -m helpers.rerun --budget full.yml               the full budget
     python -m helpers.rerun --resume runs/NAME              go on with a run that was stopped
-    python -m helpers.rerun --list                          parameters, types, defaults, ranges
 
 papermill does the work. This adds what it leaves out: several notebooks in order, unknown names and
 wrong values refused before the first of them starts (papermill only warns of an unknown name:
-nteract/papermill #818), pages, and going on. Every run gets a folder of its own; an existing one is
-never written to except by --resume.
+nteract/papermill #818), pages, and going on. ``papermill --help-notebook NOTEBOOK`` lists what a
+notebook takes. Every run gets a folder of its own; an existing one is only written to by --resume.
 """
 
 import argparse
@@ -22,8 +21,6 @@ import time
 import nbformat
 import papermill
 import yaml
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import DeadKernelError
 
 from helpers import checks, state
@@ -41,7 +38,7 @@ def select(names):
     """The notebooks asked for by number ("03") or name, in the course's order; none = all."""
     known, chosen = available(), set()
     for name in names or known:
-        stem = name.removeprefix("notebooks/").removesuffix(".ipynb")
+        stem = pathlib.Path(name).stem
         found = {key for key in known if stem in (key, key.split("_")[0])}
         if not found:
             raise checks.ShortError(f"There is no notebook {name!r}.{checks.nearest(stem, known)}")
@@ -49,57 +46,57 @@ def select(names):
     return {name: path for name, path in known.items() if name in chosen}
 
 
-def first_cells(path):
-    """The sources of a notebook's parameters and of their check; [] when it has not both."""
-    cells = [one for one in nbformat.read(path, as_version=4).cells if one.cell_type == "code"]
-    checked = len(cells) > 1 and "checks.parameters(" in cells[1].source
-    return [cell.source for cell in cells[:2]] if checked else []
-
-
 def read_budget(path):
-    """A budget file: the section ``shared``, and the other ones, notebook to name to value."""
+    """A budget file: "shared", or the name of a notebook, to a dictionary of values."""
     budget = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8")) or {}
     if not isinstance(budget, dict) or not all(isinstance(v, dict) for v in budget.values()):
         raise checks.ShortError(f"{path} must hold sections, `shared:` and names of notebooks.")
-    shared = budget.pop("shared", {})
-    return shared, {name: values for key, values in budget.items() for name in select([key])}
+    shared = {"shared": budget.pop("shared", {})}
+    numbered = {f"{key:0>2}": values for key, values in budget.items()}  # YAML takes 03 for 3
+    return shared | {name: one for key, one in numbered.items() for name in select([key])}
 
 
-def resolve(notebooks, pairs=(), shared=None, sections=None):
+def refusal(path, values):
+    """What a notebook's own check, in its second code cell, says of values; "" when it is fine."""
+    cells = [one for one in nbformat.read(path, as_version=4).cells if one.cell_type == "code"]
+    namespace = {}
+    try:
+        if len(cells) > 1 and "checks.parameters(" in cells[1].source:
+            exec(cells[0].source, namespace)
+            exec(cells[1].source, namespace | values)
+    except checks.ParameterError as error:
+        return f"{path.stem}: {error}"
+    return ""
+
+
+def resolve(notebooks, pairs=(), budget=None):
     """The values that each notebook is given; every mistake is found before anything runs.
 
     Args:
         notebooks: those to run, name to path.
         pairs: (name, text) of values for each of them that has the parameter; the text is read as
             YAML, as papermill's -y does, unless the parameter is a text.
-        shared: values for every notebook that has the parameter; a section wins over it.
-        sections: values for one notebook, its name to values; a pair wins over it.
+        budget: what ``read_budget`` returns: "shared" goes to every notebook that has the
+            parameter; a notebook's own section wins over it, and a pair over both.
 
     Raises:
         ShortError: unknown names, and values that a notebook's own check refuses; all are listed.
     """
-    shared, sections, pairs = shared or {}, sections or {}, dict(pairs)
+    pairs, budget = dict(pairs), budget or {}
     known = {name: papermill.inspect_notebook(path) for name, path in available().items()}
-    asked = [(pairs, notebooks), (shared, known), *((v, [name]) for name, v in sections.items())]
-    wrong = []
-    for values, where in asked:
+    asked = [(values, known if key == "shared" else [key]) for key, values in budget.items()]
+    wrong, resolved = [], {}
+    for values, where in [(pairs, notebooks), *asked]:
         names = {name for notebook in where for name in known[notebook]}
         wrong += [checks.unknown(name, names) for name in values if name not in names]
-    resolved = {}
     for notebook, path in notebooks.items():
         types = {name: one["inferred_type_name"] for name, one in known[notebook].items()}
         typed = {n: v if types.get(n) == "str" else yaml.safe_load(v) for n, v in pairs.items()}
-        values = {**shared, **sections.get(notebook, {}), **typed}
+        values = budget.get("shared", {}) | budget.get(notebook, {}) | typed
         resolved[path] = {name: value for name, value in values.items() if name in types}
-        namespace = {}
-        try:
-            for source in first_cells(path):
-                exec(source, namespace)
-                namespace.update(resolved[path])
-        except checks.ParameterError as error:
-            wrong.append(f"{notebook}: {error}")
-    if wrong:
-        raise checks.ShortError("\n".join(dict.fromkeys(wrong)))
+        wrong.append(refusal(path, resolved[path]))
+    if any(wrong):
+        raise checks.ShortError("\n".join(dict.fromkeys(filter(None, wrong))))
     return resolved
 
 
@@ -120,21 +117,6 @@ def prepare(resolved, wanted=None):
     return output
 
 
-class ThisPython(AsyncKernelManager):
-    """Kernels are this Python, whatever kernels the user has.
-
-    What they write to their stderr, such as TensorFlow's log, goes to kernel.log of COURSE_OUTPUT,
-    and nowhere without that.
-    """
-
-    async def start_kernel(self, **options):
-        """Start the kernel."""
-        self.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
-        folder = os.environ.get("COURSE_OUTPUT")
-        with open(os.path.join(folder, "kernel.log") if folder else os.devnull, "a") as log:
-            return await self._async_start_kernel(stderr=log, **options)
-
-
 def execute(path, target=None, values=None, **options):
     """papermill's execute_notebook in a kernel of this Python.
 
@@ -143,24 +125,26 @@ def execute(path, target=None, values=None, **options):
     every way to run a notebook stores the same.
     """
     os.environ["PYTEST_CURRENT_TEST"] = "helpers.rerun"
-    options |= {"kernel_name": "python3", "kernel_manager_class": ThisPython}
-    options |= {"start_timeout": 120, "coalesce_streams": True}
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # not another kernel of the user's
+    quiet = ["--IPKernelApp.log_level=CRITICAL"]  # ipython/ipykernel #1515
+    options |= {"kernel_name": "python3", "extra_arguments": quiet, "coalesce_streams": True}
     options["progress_bar"] = sys.stderr.isatty()
     return papermill.execute_notebook(path, target, values, **options)
 
 
-def write_page(path, notebook, **options):
+def write_page(path, notebook, title=None, **options):
     """Write a notebook as an HTML page that needs no network: no scripts, pictures inside it.
 
     Args:
         path: the file to write.
         notebook: the notebook, executed.
+        title: title of the page; None: the file's name.
         **options: further ones of nbconvert's HTMLExporter.
     """
     from nbconvert import HTMLExporter
 
-    title = {"metadata": {"name": path.stem}}
-    page, _ = HTMLExporter(embed_images=True, **options).from_notebook_node(notebook, title)
+    name = {"metadata": {"name": title or path.stem}}
+    page, _ = HTMLExporter(embed_images=True, **options).from_notebook_node(notebook, name)
     page = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
     state.write_text(path, re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', page))
 
@@ -194,21 +178,15 @@ def main(arguments=None):
     add("--budget", metavar="FILE", help="YAML file with parameters, like full.yml")
     add("--output", metavar="FOLDER", help="new folder for the results; default runs/<time>")
     add("--resume", metavar="FOLDER", help="go on with a stopped run, as it was asked for")
-    add("--list", action="store_true", help="show the notebooks' parameters and what is allowed")
     options = command.parse_intermixed_args(arguments)
     try:
-        if options.list:
-            for name, path in select(options.notebooks).items():
-                print(name, *first_cells(path), "", sep="\n")
-            return 0
         if options.resume and (options.notebooks or options.p or options.budget or options.output):
             raise checks.ShortError("--resume takes notebooks and parameters from its run.")
         if options.resume:
             output = pathlib.Path(options.resume).resolve(strict=True)
         else:
-            budget = read_budget(options.budget) if options.budget else ()
-            resolved = resolve(select(options.notebooks), options.p, *budget)
-            output = prepare(resolved, options.output)
+            budget = read_budget(options.budget) if options.budget else {}
+            output = prepare(resolve(select(options.notebooks), options.p, budget), options.output)
     except (checks.ShortError, OSError, yaml.YAMLError) as error:
         command.error(str(error))
     try:

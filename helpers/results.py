@@ -12,7 +12,6 @@ import io
 import math
 import os
 import pathlib
-import re
 
 import numpy as np
 
@@ -356,45 +355,3 @@ def best_by_epochs(table, direction="min"):
     unspent = table["epochs"].isna() & (table["status"] != "COMPLETED")
     curve.insert(0, "epochs", table["epochs"].mask(unspent, 0).cumsum().astype(int))
     return curve
-
-
-def objective(source, direction=None):
-    """What a search was judged by, as its files say it: never guessed.
-
-    Named in fingerprint.json; else the metric that equals the score of every completed trial, with
-    its direction in trial.json.
-
-    Args:
-        source: a tuner, or the path of a project directory.
-        direction: "min" or "max", where the files do not say which is better.
-
-    Returns:
-        (name, direction, how they are known). The name is None where no file has it, and both are
-        None in a search without a score.
-
-    Raises:
-        ValueError: no file has the direction, or ``direction`` contradicts the files.
-    """
-    folder, how = project_directory(source), "as recorded by the search"
-    found = re.search(
-        r'Objective\(name="(.*?)", direction="(min|max)"\)',
-        str(read_json(folder / "fingerprint.json")),
-    )
-    known = {found.groups()} if found else None
-    for record in [] if known else _records(folder).values():
-        how = "the metric that equals the score of every trial"
-        score, metrics = record.get("score"), (record.get("metrics") or {}).get("metrics", {})
-        if record["status"] == "COMPLETED" and math.isfinite(math.nan if score is None else score):
-            equal = {
-                (name, one["direction"])
-                for name, one in metrics.items()
-                if score in [np.mean(seen["value"]) for seen in one["observations"]]
-            }
-            known = equal if known is None else known & equal
-    clear = known and len({one for _, one in known}) == 1
-    name, recorded = max(known) if clear else (None, None)
-    if direction is not None and sign_of(direction) and recorded not in (None, direction):
-        raise ValueError(f"direction={direction!r} contradicts the search: {name}, {recorded!r}.")
-    if known is not None and not (recorded or direction):
-        raise ValueError(f"{folder.name} does not record the direction: say min or max.")
-    return name, recorded or direction, how if recorded else "as given by you"

@@ -22,7 +22,7 @@ import time
 
 import psutil
 
-from helpers import search, state
+from helpers import checks, search, state
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 RESTARTS = 3  # how often the chief and each worker is started again under its id
@@ -43,10 +43,6 @@ class Exit(enum.IntEnum):
     GAVE_UP = 4  # a process died again and again, or too many trials in a row failed
     TIMED_OUT = 5  # the same command goes on
     INTERRUPTED = 130  # Ctrl-C or SIGTERM; the same command goes on
-
-
-class ScaleOutError(ValueError):
-    """A launch that was refused; nothing was started."""
 
 
 def prepare(threads=0):
@@ -126,24 +122,14 @@ class Member:
     def died(self, code):
         """Plan the restart or give up: returns the state."""
         self.deaths += 1
-        self.start_at = time.monotonic() + PAUSE * self.deaths
+        text = self.log.read_bytes()[self.log_start :].decode(errors="replace")
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self.how = f"{self.name} ended ({how}; {self.last_error()})"
-        if TOO_MANY_FAILURES in self.output():
+        self.how = f"{self.name} ended ({how}; {last_error(text) or f'see {self.log.name}'})"
+        if TOO_MANY_FAILURES in text:
             return "stopped"
         print(self.how, flush=True)
+        self.start_at = time.monotonic() + PAUSE * self.deaths
         return "gave up" if self.deaths > RESTARTS else "waiting"
-
-    def output(self):
-        """What the process has written since its last start, without colour codes."""
-        text = self.log.read_bytes()[self.log_start :].decode(errors="replace")
-        return re.sub(r"\x1b\[[\d;]*m", "", text)
-
-    def last_error(self):
-        """The last line of the log that names an error and does not only pass one on."""
-        error = r"^\s*((?!.*(?:RpcError|PapermillExecution))[\w.]*(?:Error|Exception): .+)$"
-        lines = re.findall(error, self.output(), re.M)
-        return lines[-1].strip() if lines else f"see {self.log.name}"
 
     def kill(self):
         """Kill the process and all that it started, as an out-of-memory killer would."""
@@ -152,6 +138,13 @@ class Member:
             for process in [self.process, *self.process.children(recursive=True)]:
                 process.kill()
         self.process.wait()
+
+
+def last_error(text):
+    """The last line of a log that names an error and does not only pass one on; or None."""
+    text = re.sub(r"\x1b\[[\d;]*m", "", text)  # colours
+    error = r"^\s*((?!.*(?:RpcError|PapermillExecution))[\w.]*(?:Error|Exception): .+)$"
+    return next(reversed(re.findall(error, text, re.M)), None)
 
 
 def _loop(members, project, timeout, rehearse):
@@ -170,41 +163,29 @@ def _loop(members, project, timeout, rehearse):
             rehearse = False
         if (ended := len(set(oracle.get("end_order", [])))) != said:
             said, alive = ended, sum(worker.state == "running" for worker in workers)
-            print(f"{ended} trials ended{_best(project)}, {alive} workers alive", flush=True)
+            print(f"{ended} trials ended, {alive} workers alive", flush=True)
         if chief.state == "done":  # workers that were told to stop end by themselves
             psutil.wait_procs([w.process for w in workers if w.state == "running"], timeout=10)
-            return _verdict(project, workers)
+            return _verdict(project, [worker.log for worker in workers])
+        gone = [member for member in members if member.state == "gave up"]
         over = all(worker.state in ("done", "gave up") for worker in workers)
-        lost = {"gave up", "waiting"} if over else {"gave up"}  # no worker would stop a new chief
-        gave_up = [member.how for member in members if member.state in lost]
-        if gave_up and (over or chief.state == "gave up"):
-            return Exit.GAVE_UP, gave_up[0]
+        if chief in gone or over and (gone or chief.state == "waiting"):
+            return Exit.GAVE_UP, (gone or members)[0].how  # no worker would stop a new chief
         time.sleep(0.2)
     return Exit.TIMED_OUT, f"the time of {timeout:g} s is over; the same command goes on"
 
 
-def _trials(project):
-    """What the trial.json files say; one that is being written is left out."""
-    return list(filter(None, map(state.read_json, sorted(project.glob("trial_*/trial.json")))))
-
-
-def _best(project):
-    """The best score of a careful search, whose fingerprint names the objective's direction."""
-    objective = (state.read_json(project / state.FINGERPRINT) or {}).get("objective", "")
-    scores = [trial["score"] for trial in _trials(project) if trial["status"] == "COMPLETED"]
-    best = max if 'direction="max"' in objective else min
-    return f", best {best(scores):.4g}" if objective and scores else ""
-
-
-def _verdict(project, workers):
+def _verdict(project, logs):
     """Exit code and sentence of a search whose chief has ended well."""
-    trials = _trials(project)
+    files = sorted(project.glob("trial_*/trial.json"))
+    trials = list(filter(None, map(state.read_json, files)))
     failed = [t["trial_id"] for t in trials if t["status"] in ("FAILED", "INVALID")]
     if not trials or any(trial["status"] == "RUNNING" for trial in trials):
         return Exit.GAVE_UP, "the chief ended before the trials did, see chief.log"
-    errors = [worker.last_error() for worker in workers]
-    if failed:
-        return Exit.TRIALS_FAILED, f"failed: trials {', '.join(failed)} ({'; '.join(errors)})"
+    if failed:  # a worker tells the chief that a trial failed, and not why
+        errors = [last_error(log.read_text(errors="replace")) for log in logs]
+        why = "; ".join(filter(None, errors))
+        return Exit.TRIALS_FAILED, f"failed: trials {', '.join(failed)} ({why})"
     return Exit.COMPLETE, f"all {len(trials)} trials completed"
 
 
@@ -261,7 +242,7 @@ def run(
         An ``Outcome``.
 
     Raises:
-        ScaleOutError, ProjectInUse, FileNotFoundError: refused; nothing was started.
+        ShortError, ProjectInUse, FileNotFoundError: refused; nothing was started.
         KeyboardInterrupt: after all processes have been ended.
     """
     job = pathlib.Path(job).resolve()
@@ -269,10 +250,10 @@ def run(
     logs = project.with_name(f"{project_name}_scale_out")
     parameters = dict(parameters or {}, directory=str(project.parent), project_name=project_name)
     if workers < 1:
-        raise ScaleOutError(f"workers={workers}: give 1 or more.")
+        raise checks.ShortError(f"workers={workers}: give 1 or more.")
     overwrites = re.search(r"(?<!`)\boverwrite(: bool)?\s*=\s*True", job.read_text())
     if overwrites or parameters.get("overwrite"):
-        raise ScaleOutError(f"{job.name} sets overwrite=True: give --fresh instead.")
+        raise checks.ShortError(f"{job.name} sets overwrite=True: give --fresh instead.")
     with socket.create_server(("127.0.0.1", 0)) as server:  # a port that nobody uses
         env = os.environ | {"KERASTUNER_ORACLE_PORT": str(server.getsockname()[1])}
     env |= dict.fromkeys(THREAD_VARIABLES, str(threads or max(1, os.cpu_count() // workers)))
@@ -322,7 +303,7 @@ def main(arguments=None):
         signal.signal(ending, signal.default_int_handler)
     try:
         outcome = run(**options)
-    except (ScaleOutError, state.ProjectInUse, FileNotFoundError) as error:
+    except (checks.ShortError, state.ProjectInUse, FileNotFoundError) as error:
         parser.exit(Exit.WRONG_CALL, f"scale_out: {error}\n")
     except KeyboardInterrupt:
         parser.exit(Exit.INTERRUPTED, "scale_out: interrupted; all processes have been ended\n")

@@ -23,10 +23,10 @@ CELLS = [
         ((1, 500), int, [1, 500], [0, 501, "many", 2.0, True, None]),
         ((1, None), int, [1, 10**9], [0, -1]),
         ((0, 1), float, [0, 0.5, 1], [float("nan"), -0.1, 1.5, "1"]),
-        ((0.0, 1.0), None, [0, 0.5], [2, float("inf")]),
+        ((0.0, 1.0), float, [0, 0.5], [2, float("inf")]),
         (("small", "full"), str, ["full"], ["larg", 3]),
         (str, str, ["my/images", ""], [3, None]),
-        (bool, None, [True, False], [1, "true"]),
+        (bool, bool, [True, False], [1, "true"]),
     ],
 )
 def test_a_rule_allows_some_values_and_refuses_others_in_one_sentence(rule, kind, allowed, refused):
@@ -38,12 +38,9 @@ def test_a_rule_allows_some_values_and_refuses_others_in_one_sentence(rule, kind
             assert limit is None or str(limit) in sentence
 
 
-@pytest.mark.parametrize("word", ["epoch", "Epochs", "epocs", "e-pochs"])
-def test_the_nearest_word_is_found(word):
-    assert "'epochs'" in checks.nearest(word, ["images", "epochs"])
-
-
-def test_a_word_that_resembles_none_has_no_nearest():
+def test_the_nearest_word_is_found_if_there_is_one():
+    for word in ("epoch", "Epochs", "epocs", "e-pochs"):
+        assert "'epochs'" in checks.nearest(word, ["images", "epochs"])
     assert checks.nearest("zzz", ["images"]) == checks.nearest("images", []) == ""
     assert "epochs, images" in checks.unknown("zzz", {"images", "epochs"})
 
@@ -106,32 +103,40 @@ def test_what_is_missing_or_wrong_is_named_with_its_fix(monkeypatch, capsys):
     assert "scipy" in capsys.readouterr().out
 
 
-QUESTIONS = {
-    "number": {"answer": 0.5, "tolerance": 0.01, "hint": "half"},
-    "text": {"answer": "val_loss", "hint": "which split"},
-}
+@pytest.fixture
+def questions(tmp_path, monkeypatch):
+    """A number and a text to answer."""
+    number = {"answer": 0.5, "tolerance": 0.01, "hint": "half"}
+    text = {"answer": "val_loss", "hint": "which split"}
+    (tmp_path / "questions.json").write_text(json.dumps({"number": number, "text": text}))
+    monkeypatch.setattr(checks, "QUESTIONS", tmp_path / "questions.json")
 
 
-def test_an_answer_is_judged_without_raising(capsys, monkeypatch):
-    monkeypatch.delenv("REQUIRE_SOLVED", raising=False)
-    for name, answers, reply in [
+@pytest.mark.parametrize(
+    "name, answers, reply",
+    [
         ("number", [None], "not answered yet"),
         ("number", [0.5, 0.505, "0.5"], "right"),
         ("number", [0.52, "a half", [0.5]], "half"),
         ("text", [" Val_Loss ", "val_loss"], "right"),
         ("text", ["loss", 3], "which split"),
-    ]:
-        for answer in answers:
-            checks.check(name, answer, QUESTIONS)
-            assert capsys.readouterr().out.endswith(f": {reply}\n")
-
-
-def test_solutions_must_be_right(monkeypatch):
-    monkeypatch.setenv("REQUIRE_SOLVED", "1")
-    checks.check("number", 0.5, QUESTIONS)
-    for name, answer in (("number", None), ("number", 0.6), ("numbr", 0.5)):
-        with pytest.raises(checks.ShortError, match=name):
-            checks.check(name, answer, QUESTIONS)
+    ],
+)
+def test_an_answer_is_judged_and_solutions_must_be_right(
+    questions, capsys, monkeypatch, name, answers, reply
+):
+    for answer in answers:
+        monkeypatch.delenv("REQUIRE_SOLVED", raising=False)
+        checks.check(name, answer)
+        assert capsys.readouterr().out.endswith(f": {reply}\n")
+        monkeypatch.setenv("REQUIRE_SOLVED", "1")
+        if reply == "right":
+            checks.check(name, answer)
+        else:
+            with pytest.raises(checks.ShortError, match=name):
+                checks.check(name, answer)
+    with pytest.raises(checks.ShortError, match="numbr"):
+        checks.check("numbr", 0.5)
 
 
 def test_every_shipped_question_accepts_its_answer_and_is_asked_in_a_notebook(capsys):

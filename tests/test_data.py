@@ -3,11 +3,10 @@
 import gzip
 import pathlib
 import pickle
-import socket
+import shutil
 import struct
 import sys
 import types
-import zipfile
 
 import numpy as np
 import pytest
@@ -15,19 +14,6 @@ from PIL import Image
 
 from helpers import data
 from tools import make_small
-
-ROOT = pathlib.Path(__file__).parent.parent
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    """Every test of this file fails at once when it tries to reach another machine."""
-
-    def refuse(*_, **__):
-        raise OSError("the network is off in this test")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 def pictures(n, shape=(8, 8), seed=0):
@@ -53,13 +39,13 @@ def save(tmp_path):
     return write
 
 
-def save_images(folder, classes, size=(8, 8), count=5, mode="L", ending=".png"):
+def save_images(folder, classes, size=(8, 8), count=5, mode="L"):
     """Write ``count`` random images for each class below ``folder``; return the folder."""
     for number, name in enumerate(classes):
         (folder / name).mkdir(parents=True, exist_ok=True)
         channels = () if mode == "L" else (len(mode),)
         for i, pixels in enumerate(pictures(count, (*size, *channels), seed=number)):
-            Image.fromarray(pixels).save(folder / name / f"{i}{ending}")
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
     return folder
 
 
@@ -115,8 +101,7 @@ def test_the_split_of_data_without_a_test_part_is_what_it_was(save):
 
 def test_the_shipped_data_are_those_of_the_course():
     small = data.load_data()
-    assert small.x_train.shape == (8000, 28, 28, 1)
-    assert small.x_val.shape == (2000, 28, 28, 1)
+    assert small.x_train.shape == (8000, 28, 28, 1) and len(small.x_val) == 2000
     assert (small.x_train.dtype, small.y_train.dtype) == (np.uint8, np.float32)
     assert (small.image_shape, small.num_classes) == ((28, 28, 1), 10)
     assert small.class_names[0] == "T-shirt/top" and len(small.class_names) == 10
@@ -125,6 +110,8 @@ def test_the_shipped_data_are_those_of_the_course():
     assert data.digest(*arrays) == make_small.SHA256
     x, y = data.load_test(small)
     assert (x[..., 0] == arrays[2]).all() and (y.argmax(axis=1) == arrays[3]).all()
+    less = data.load_data(images=np.int64(1000), validation_fraction=0.4)
+    assert (len(less.x_val), less.y_train.sum(axis=0).tolist()) == (400, [60] * 10)
 
 
 @pytest.mark.parametrize("fraction", [0.05, 0.5, 0.9])
@@ -137,43 +124,30 @@ def test_smaller_splits_are_subsets_and_never_mix_training_with_validation(fract
     for smaller, larger in zip(splits, splits[1:], strict=False):
         assert smaller[0] <= larger[0] and smaller[1] <= larger[1]
     assert not splits[-1][0] & splits[-1][1]
-    assert np.bincount(labels[list(splits[-1][1])]).tolist() == [
-        round(n * fraction) for n in (57, 31, 12)
-    ]
-
-
-def test_images_and_validation_fraction_give_the_sizes():
-    small = data.load_data(images=np.int64(1000), validation_fraction=0.4)
-    assert (len(small.x_train), len(small.x_val)) == (600, 400)
-    assert small.y_train.sum(axis=0).tolist() == [60] * 10
+    shares = [round(n * fraction) for n in (57, 31, 12)]
+    assert np.bincount(labels[list(splits[-1][1])]).tolist() == shares
 
 
 @pytest.mark.parametrize("images", [0, 12, 40])
-def test_own_data_without_a_test_part_give_a_fifth_that_never_overlaps(save, images):
-    path = save(x=pictures(100), y=labels_of([50, 30, 20]))
+def test_own_data_without_a_test_part_give_a_fifth_that_never_overlaps(
+    save, images, monkeypatch, tmp_path
+):
+    save(x=pictures(100), y=labels_of([50, 30, 20]))
+    (tmp_path / "elsewhere").mkdir()
     for seed in (1, 2):
-        mine = data.load_data(path, images=images, seed=seed)
+        monkeypatch.chdir(tmp_path)
+        mine = data.load_data("mine.npz", images=images, seed=seed)
+        monkeypatch.chdir(tmp_path / "elsewhere")
         test = data.load_test(mine)
         assert test.y.sum(axis=0).tolist() == [10, 6, 4]
         parts = [rows(mine.x_train), rows(mine.x_val), rows(test.x)]
         assert len(set.union(*parts)) == sum(map(len, parts)) == (images or 80) + 20
 
 
-def test_the_test_images_are_read_again_from_another_folder_and_only_when_asked_for(
-    save, monkeypatch, tmp_path
-):
-    monkeypatch.chdir(save(x=pictures(60), y=labels_of([30, 30])).parent)
-    mine = data.load_data("mine.npz")
-    arrays = [name for name, value in vars(mine).items() if isinstance(value, np.ndarray)]
-    assert arrays == ["x_train", "y_train", "x_val", "y_val"]
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    assert mine.name == "mine.npz"
-    assert len(data.load_test(mine).x) == 12
-
-
-def test_files_that_changed_after_load_data_are_refused(save):
+def test_the_test_images_are_not_in_the_data_and_changed_files_are_refused(save):
     mine = data.load_data(save(x=pictures(60), y=labels_of([30, 30])))
+    arrays = [name for name, value in mine._asdict().items() if isinstance(value, np.ndarray)]
+    assert arrays == ["x_train", "y_train", "x_val", "y_val"]
     save(x=pictures(60)[::-1], y=labels_of([30, 30]))
     refused("mine.npz", "load_data", call=data.load_test, data=mine)
 
@@ -181,106 +155,83 @@ def test_files_that_changed_after_load_data_are_refused(save):
 # Arguments
 
 
-@pytest.mark.parametrize("images", [-1, True, 1.5, "1500", None, float("nan"), 19, 10_001])
-def test_images_must_be_0_or_what_there_is(images):
-    refused("images", repr(images), "20", "10,000", images=images)
+def test_a_number_out_of_range_is_refused():
+    for images in (-1, True, 1.5, "1500", None, float("nan"), 10_001):
+        refused("images", repr(images), "0 to 10,000", images=images)
+    for fraction in (0, 1, -0.1, 20, "0.2", None, True, float("nan")):
+        refused("validation_fraction", repr(fraction), validation_fraction=fraction)
 
 
-@pytest.mark.parametrize("fraction", [0, 1, -0.1, 20, "0.2", None, True, float("nan")])
-def test_validation_fraction_must_be_between_0_and_1(fraction):
-    refused("validation_fraction", repr(fraction), validation_fraction=fraction)
-
-
-def test_a_misspelt_name_or_path_is_answered_with_the_nearest_right_one(save, tmp_path):
-    for near in ("fashion_mnist_smal", "Fashion-MNIST-small", "fashion_small"):
-        refused(repr(near), "'fashion_mnist_small'?", dataset=near)
-    save(x=GOOD, y=Y)
-    refused(str(tmp_path / "mein.npz"), "'mine.npz'?", dataset=tmp_path / "mein.npz")
-
-
-@pytest.mark.parametrize("dataset", ["zebra", "photos/cats", "~/nowhere", None, 3, "", "  "])
-def test_what_is_no_dataset_is_answered_with_what_is_possible(dataset, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("dataset", "words"),
+    [
+        *[(near, ["'fashion_mnist_small'?"]) for near in ("fashion_mnist_smal", "fashion_small")],
+        ("mein.npz", ["'mine.npz'?"]),
+        *[(text, []) for text in ("zebra", "photos/cats", "~/nowhere", None, 3, "", "  ")],
+    ],
+)
+def test_what_is_no_dataset_is_answered_with_what_is_possible(
+    save, dataset, words, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    refused(repr(str(dataset)), "'fashion_mnist'", ".npz", "folder of images", dataset=dataset)
+    save(x=GOOD, y=Y)
+    said = [repr(str(dataset)), "'fashion_mnist'", ".npz", "folder of images", *words]
+    refused(*said, dataset=dataset)
 
 
 # Fashion-MNIST in full, and folders of IDX files
 
 
-@pytest.mark.parametrize("folder", ["debian", "datasets/fashion-mnist"])
-def test_fashion_mnist_is_read_from_debians_folder_or_keras_cache(monkeypatch, tmp_path, folder):
-    monkeypatch.setattr(data, "DEBIAN_FOLDER", tmp_path / "debian")
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    save_idx(tmp_path / folder)
-    full = data.load_data("fashion_mnist")
-    assert len(full.x_train) + len(full.x_val) == 30
-    assert full.class_names == data.load_data().class_names
-    assert len(data.load_test(full).x) == 20
-
-
-def test_fashion_mnist_is_downloaded_by_keras_or_says_what_else_is_possible(monkeypatch, tmp_path):
+def test_fashion_mnist_is_read_from_debians_folder_or_by_keras(monkeypatch, tmp_path):
     def offline():
         raise Exception("URL fetch failure")
 
+    monkeypatch.setitem(data.PLACES, "fashion_mnist", tmp_path / "none")
     loader = types.SimpleNamespace(
         load_data=lambda: ((pictures(30), np.arange(30) % 10), (pictures(10), np.arange(10)))
     )
     keras = types.SimpleNamespace(datasets=types.SimpleNamespace(fashion_mnist=loader))
     monkeypatch.setitem(sys.modules, "keras", keras)
-    monkeypatch.setattr(data, "DEBIAN_FOLDER", tmp_path / "none")
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     assert len(data.load_test(data.load_data("fashion_mnist")).x) == 10
     loader.load_data = offline
     refused("URL fetch failure", *data.IDX_FILES, dataset="fashion_mnist")
+    monkeypatch.setitem(data.PLACES, "fashion_mnist", save_idx(tmp_path / "debian"))
+    full = data.load_data("fashion_mnist")
+    assert full.class_names == data.load_data().class_names
+    assert len(data.load_test(full).x) == 20
 
 
 def test_a_folder_of_idx_files_is_read_with_its_own_test_images(tmp_path):
     mine = data.load_data(save_idx(tmp_path / "digits", (6, 7, 8), (2, 3, 4)))
-    assert mine.class_names == ("0", "1", "2")
-    assert mine.image_shape == (8, 8, 1)
+    assert (mine.class_names, mine.image_shape) == (("0", "1", "2"), (8, 8, 1))
     assert data.load_test(mine).y.sum(axis=0).tolist() == [2, 3, 4]
 
 
-@pytest.mark.parametrize(
-    "contents",
-    [
-        None,
-        b"plain",
-        gzip.compress(b""),
-        gzip.compress(b"\x00\x00\x08\x03\x00\x00\x00\x05"),
-        gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x05abc"),
-        gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x05abcde")[:-9],
-    ],
-    ids=["missing", "not gzip", "empty", "short header", "too few bytes", "cut"],
-)
-def test_a_missing_or_damaged_idx_file_is_named(tmp_path, contents):
+def test_a_missing_or_damaged_idx_file_is_named(tmp_path):
     file = save_idx(tmp_path / "digits") / data.IDX_FILES[1]
     file.unlink()
-    if contents is not None:
-        file.write_bytes(contents)
     refused(str(file), dataset=tmp_path / "digits")
+    short, long = b"\0\0\x08\x03\0\0\0\x05", b"\0\0\x08\x01\0\0\0\x05abc"
+    for contents in (b"plain", *map(gzip.compress, (b"", short, long)), gzip.compress(long)[:-9]):
+        file.write_bytes(contents)
+        refused(str(file), dataset=tmp_path / "digits")
 
 
 # An own .npz
 
 
-def test_an_npz_with_x_and_y_is_read(save):
+def test_an_npz_is_read_with_and_without_a_test_part(save):
     x, y = pictures(40, (5, 9, 3)), labels_of([20, 20])
     mine = data.load_data(save(x=x, y=y, ids=np.arange(40)))
     assert (mine.class_names, mine.image_shape) == (("0", "1"), (5, 9, 3))
     known = {image.tobytes(): label for image, label in zip(x, y, strict=True)}
     for image, label in zip(mine.x_train, mine.y_train.argmax(axis=1), strict=True):
         assert known[image.tobytes()] == label
-
-
-def test_an_npz_with_a_test_part_keeps_it(save):
-    train = {"x_train": pictures(40), "y_train": labels_of([20, 20])}
-    mine = data.load_data(save(**train, x_test=pictures(4, seed=9), y_test=[0, 1, 1, 0]))
+    mine = data.load_data(save(x_train=x, y_train=y, x_test=x[:4] // 2, y_test=[0, 1, 1, 0]))
     assert len(mine.x_train) + len(mine.x_val) == 40
     test = data.load_test(mine)
-    assert (test.x[..., 0] == pictures(4, seed=9)).all()
-    assert test.y.argmax(axis=1).tolist() == [0, 1, 1, 0]
-    assert len(data.load_test(data.load_data(save(**train))).x) == 8
+    assert (test.x == x[:4] // 2).all() and test.y.argmax(axis=1).tolist() == [0, 1, 1, 0]
+    assert len(data.load_test(data.load_data(save(x_train=x, y_train=y))).x) == 8
 
 
 @pytest.mark.parametrize(
@@ -289,12 +240,11 @@ def test_an_npz_with_a_test_part_keeps_it(save):
         ([7, 3, 7, 3, 3, 7], ("3", "7")),
         ([1.0, 0.0, 1.0, 0.0, 0.0, 1.0], ("0", "1")),
         ([True, False, True, False, False, True], ("0", "1")),
-        (["dog", "cat", "dog", "cat", "cat", "dog"], ("cat", "dog")),
-        ([b"dog", b"c\xc3\xa4t", b"dog", b"c\xc3\xa4t", b"c\xc3\xa4t", b"dog"], ("cät", "dog")),
+        (["dog", "cät", "dog", "cät", "cät", "dog"], ("cät", "dog")),
         ([[1], [0], [1], [0], [0], [1]], ("0", "1")),
         ([[0, 1], [1, 0], [0, 1], [1, 0], [1, 0], [0, 1]], ("0", "1")),
     ],
-    ids=["integers", "floats", "bools", "texts", "bytes", "column", "one-hot"],
+    ids=["integers", "floats", "bools", "texts", "column", "one-hot"],
 )
 def test_labels_may_come_in_many_forms(save, labels, names):
     x = pictures(6)
@@ -304,14 +254,6 @@ def test_labels_may_come_in_many_forms(save, labels, names):
     for images, y in ((mine.x_train, mine.y_train), (mine.x_val, mine.y_val)):
         for image, label in zip(images, y.argmax(axis=1), strict=True):
             assert (image.tobytes() in second) == (label == 1)
-
-
-def test_class_names_are_positions_for_numbers_and_an_order_for_texts(save):
-    x, y, names = pictures(6), np.array([0, 1, 0, 1, 1, 0]), ["zebra", "ant"]
-    for labels in (y, np.eye(2)[y], np.array(names)[y]):
-        mine = data.load_data(save(x=x, y=labels, class_names=names))
-        assert mine.class_names == ("zebra", "ant")
-        assert mine.digest == data.load_data(save(x=x, y=y)).digest
 
 
 def test_pixel_values_from_0_to_1_are_multiplied_by_255(save):
@@ -335,7 +277,7 @@ def with_value(value, dtype="float32"):
 
 
 GOOD, Y = pictures(12), labels_of([6, 6])
-PARTED = {"x": None, "y": None, "x_train": GOOD, "y_train": Y}
+PARTED = {"x": None, "y": None, "x_train": GOOD, "y_train": Y, "x_test": GOOD, "y_test": Y}
 NPZ_MISTAKES = {
     "no y": ({"y": None}, ["y"]),
     "flat images": ({"x": pictures(12, (64,))}, ["(12, 64)"]),
@@ -347,25 +289,15 @@ NPZ_MISTAKES = {
     "values above 255": ({"x": with_value(65535, "uint16")}, ["image 3", "65535"]),
     "negative labels": ({"y": Y - 1}, ["-1"]),
     "halves": ({"y": Y / 2}, ["0.5"]),
+    "NaN label": ({"y": np.array([np.nan, *Y[1:]])}, ["nan"]),
     "soft one-hot": ({"y": np.full((12, 2), 0.5)}, ["(12, 2)", "0.5"]),
-    "beyond class names": ({"y": labels_of([4, 4, 4]), "class_names": ["a", "b"]}, ["2", "'b'"]),
-    "text not in names": ({"y": ["a", "c"] * 6, "class_names": ["a", "b"]}, ["'c'"]),
-    "names without images": ({"class_names": ["a", "b", "c"]}, ["'c'", "0 images"]),
+    "several labels": ({"y": np.ones((12, 2), int)}, ["(12, 2)"]),
     "single class": ({"y": Y * 0}, ["[0]"]),
-    "small class": ({"y": labels_of([10, 2])}, ["class 1", "2 images", "3"]),
-    "small class beside test": (
-        {**PARTED, "y_train": labels_of([11, 1]), "x_test": GOOD, "y_test": Y},
-        ["class 1", "1 images", "2"],
-    ),
-    "class missing in test": (
-        {**PARTED, "x_test": GOOD, "y_test": Y * 0},
-        ["class 1", "0 test images"],
-    ),
-    "class only in test": (
-        {**PARTED, "x_test": GOOD, "y_test": labels_of([5, 5, 2])},
-        ["class 2", "0 images"],
-    ),
-    "other size in test": ({**PARTED, "x_test": pictures(12, (9, 8)), "y_test": Y}, ["9", "8"]),
+    "small class": ({"y": labels_of([10, 2])}, ["class '1'", "2"]),
+    "small class beside test": (PARTED | {"y_train": labels_of([11, 1])}, ["class '1'", "2"]),
+    "class missing in test": (PARTED | {"y_test": Y * 0}, ["class '1'", "0 images to test"]),
+    "class only in test": (PARTED | {"y_test": labels_of([5, 5, 2])}, ["class '2'", "0 images"]),
+    "other size in test": (PARTED | {"x_test": pictures(12, (9, 8))}, ["9", "8"]),
 }
 
 
@@ -377,54 +309,45 @@ def test_a_mistake_in_an_npz_is_one_clear_error(save, case):
     refused("mine.npz", *words, dataset=path)
 
 
-def test_a_damaged_npz_is_refused(save):
-    path = save(x=GOOD, y=Y)
-    whole = path.read_bytes()
-    flipped = whole[:300] + bytes([whole[300] ^ 255]) + whole[301:]
-    for contents in (b"", whole[:10], whole[:500], whole[:-10], flipped, b"no .npz file at all"):
-        path.write_bytes(contents)
-        refused("mine.npz", dataset=path)
-    np.save(path.with_suffix(".npy"), GOOD)
-    refused("mine.npy", ".npz", dataset=path.with_suffix(".npy"))
-
-
-def test_an_npz_with_pickled_code_never_runs_it(tmp_path):
+def test_a_damaged_npz_is_refused_and_pickled_code_never_runs(save, tmp_path):
     class Bomb:
         def __reduce__(self):
             return pathlib.Path.touch, (tmp_path / "exploded",)
 
-    np.savez(tmp_path / "array.npz", x=np.array([Bomb()] * 12), y=Y)
-    (tmp_path / "bare.npz").write_bytes(pickle.dumps(Bomb()))
-    with zipfile.ZipFile(tmp_path / "inside.npz", "w") as file:
-        file.writestr("x.npy", pickle.dumps(Bomb()))
-        file.writestr("y.npy", pickle.dumps(Bomb()))
-    for name in ("array.npz", "bare.npz", "inside.npz"):
-        refused(name, dataset=tmp_path / name)
+    path = save(x=GOOD, y=Y)
+    whole = path.read_bytes()
+    flipped = whole[:300] + bytes([whole[300] ^ 255]) + whole[301:]
+    for contents in (b"", whole[:500], whole[:-10], flipped, b"no .npz", pickle.dumps(Bomb())):
+        path.write_bytes(contents)
+        refused("mine.npz", dataset=path)
+    refused("mine.npz", dataset=save(x=np.array([Bomb()] * 12), y=Y))
     assert not (tmp_path / "exploded").exists()
+    np.save(path.with_suffix(".npy"), GOOD)
+    refused("mine.npy", ".npz", dataset=path.with_suffix(".npy"))
 
 
 # An own folder of images
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of five images of 40 x 40 pixels in colour for each of the classes a and b."""
+    return save_images(tmp_path / "photos", ["a", "b"], mode="RGB", size=(40, 40))
 
 
 def test_a_folder_of_images_is_read(tmp_path, monkeypatch):
     folder = save_images(tmp_path / "photos", ["train", "cat"], size=(6, 9), count=10)
     monkeypatch.setenv("HOME", str(tmp_path))
     mine = data.load_data("~/photos")
-    assert mine.class_names == ("cat", "train")
-    assert mine.image_shape == (6, 9, 1)
+    assert (mine.class_names, mine.image_shape) == (("cat", "train"), (6, 9, 1))
     assert len(data.load_test(mine).x) == 4
     cats = {np.asarray(Image.open(path)).tobytes() for path in (folder / "cat").iterdir()}
     for image, label in zip(mine.x_train, mine.y_train.argmax(axis=1), strict=True):
         assert (image.tobytes() in cats) == (label == 0)
-
-
-def test_one_colour_image_makes_all_colour(tmp_path):
-    folder = save_images(tmp_path / "photos", ["a", "b"])
-    Image.new("RGB", (8, 8), (255, 0, 0)).save(folder / "a" / "red.png")
-    mine = data.load_data(folder)
-    assert mine.image_shape == (8, 8, 3)
-    grey = [image for image in mine.x_train if (image == image[..., :1]).all()]
-    assert len(grey) >= len(mine.x_train) - 1
+    Image.new("RGB", (9, 6), (255, 0, 0)).save(folder / "cat" / "red.png")
+    mixed = data.load_data(folder)
+    grey = [image for image in mixed.x_train if (image == image[..., :1]).all()]
+    assert mixed.image_shape == (6, 9, 3) and len(grey) >= len(mixed.x_train) - 1
 
 
 @pytest.mark.filterwarnings("error")
@@ -449,13 +372,18 @@ def test_photos_are_turned_upright(tmp_path):
 
 
 def test_train_and_test_folders_are_kept_apart(tmp_path):
-    save_images(tmp_path / "photos" / "train", ["a", "b"], count=6)
-    assert len(data.load_test(data.load_data(tmp_path / "photos")).x) == 2
-    save_images(tmp_path / "photos" / "test", ["a", "b"], count=3)
-    mine = data.load_data(tmp_path / "photos")
+    folder = tmp_path / "photos"
+    save_images(folder / "train", ["a", "b"], count=6)
+    assert len(data.load_test(data.load_data(folder)).x) == 2
+    save_images(folder / "test", ["a", "b"], count=3)
+    mine = data.load_data(folder)
     assert len(mine.x_train) + len(mine.x_val) == 12
     test = {np.asarray(Image.open(p)).tobytes() for p in tmp_path.glob("photos/test/*/*")}
     assert rows(data.load_test(mine).x) == test
+    save_images(folder / "test", ["c"])
+    refused("'c'", dataset=folder)
+    save_images(folder / "val", ["a", "b"])
+    refused("'val'", dataset=folder)
 
 
 def test_hidden_files_are_ignored(tmp_path):
@@ -469,13 +397,16 @@ def test_hidden_files_are_ignored(tmp_path):
     assert data.load_data(folder).digest == before
 
 
-def test_mixed_sizes_are_refused_and_resized_when_a_size_follows_the_path(tmp_path):
-    folder = save_images(tmp_path / "photos", ["a", "b"], mode="RGB")
-    Image.new("RGB", (20, 10)).save(folder / "a" / "wide.png")
-    refused("wide.png", "(10, 20)", "(8, 8)", "@", dataset=folder)
-    mine = data.load_data(f"{folder}@6x5")
-    assert (mine.name, mine.image_shape) == (f"{folder}@6x5", (6, 5, 3))
+def test_sizes_must_be_equal_and_fit_the_memory_or_follow_the_path(photos, save, monkeypatch):
+    Image.new("RGB", (20, 10)).save(photos / "a" / "wide.png")
+    refused("wide.png", "(10, 20)", "(40, 40)", "@", dataset=photos)
+    mine = data.load_data(f"{photos}@6x5")
+    assert (mine.name, mine.image_shape) == (f"{photos}@6x5", (6, 5, 3))
     assert data.load_test(mine).x.shape[1:] == (6, 5, 3)
+    (photos / "a" / "wide.png").unlink()
+    monkeypatch.setattr(data, "LARGEST_FOLDER", 10 * 40 * 40 * 3 - 1)
+    refused("10 images", "@", dataset=photos)
+    assert data.load_data(f"{photos}@39x40").image_shape == (39, 40, 3)
 
 
 def test_a_size_is_for_folders_of_images_only(save, tmp_path):
@@ -484,56 +415,23 @@ def test_a_size_is_for_folders_of_images_only(save, tmp_path):
     assert data.load_data(save_images(tmp_path / "a@6x6", ["a", "b"])).image_shape == (8, 8, 1)
 
 
-def test_an_image_that_cannot_be_read_is_named(tmp_path):
-    folder = save_images(tmp_path / "photos", ["a", "b"], mode="RGB", size=(40, 40))
-    good = (folder / "b" / "1.png").read_bytes()
+def test_an_image_that_cannot_be_read_and_a_missing_class_are_named(photos):
+    good = (photos / "b" / "1.png").read_bytes()
     for contents in (b"", b"no image", good[:20], good[: len(good) // 2]):
-        (folder / "b" / "1.png").write_bytes(contents)
-        refused(str(folder / "b" / "1.png"), dataset=folder)
-    (folder / "b" / "1.png").unlink()
-    (folder / "b" / "more").mkdir()
-    refused(str(folder / "b" / "more"), dataset=folder)
-    (folder / "b" / "more").rmdir()
-    Image.fromarray(np.full((40, 40), 60_000, np.uint16)).save(folder / "b" / "deep.png")
-    refused("deep.png", "I;16", dataset=folder)
-
-
-def test_images_too_large_for_the_memory_are_refused(tmp_path, monkeypatch):
-    folder = save_images(tmp_path / "photos", ["a", "b"], mode="RGB")
-    monkeypatch.setattr(data, "LARGEST_FOLDER", 10 * 8 * 8 * 3 - 1)
-    refused("10 images", "@", dataset=folder)
-    assert data.load_data(f"{folder}@7x8").image_shape == (7, 8, 3)
-
-
-def test_folders_without_images_or_with_too_few_are_refused(tmp_path):
-    folder = save_images(tmp_path / "photos", ["a", "b"])
-    (folder / "c").mkdir()
-    refused("'c'", "0 images", "3", dataset=folder)
-    refused("['a']", dataset=save_images(tmp_path / "one", ["a"]))
-    refused("no images", dataset=folder / "a")
-    (tmp_path / "empty" / "a").mkdir(parents=True)
-    refused("no images", dataset=tmp_path / "empty")
-
-
-def test_train_and_test_need_the_same_classes_and_nothing_beside_them(tmp_path):
-    save_images(tmp_path / "photos" / "train", ["a", "b"])
-    save_images(tmp_path / "photos" / "test", ["a", "c"])
-    refused("'c'", dataset=tmp_path / "photos")
-    save_images(tmp_path / "photos" / "val", ["a", "b"])
-    refused("'val'", dataset=tmp_path / "photos")
+        (photos / "b" / "1.png").write_bytes(contents)
+        refused(str(photos / "b" / "1.png"), dataset=photos)
+    (photos / "b" / "1.png").unlink()
+    (photos / "b" / "more").mkdir()
+    refused(str(photos / "b" / "more"), dataset=photos)
+    (photos / "b" / "more").rmdir()
+    Image.fromarray(np.full((40, 40), 60_000, np.uint16)).save(photos / "b" / "deep.png")
+    refused("deep.png", "I;16", dataset=photos)
+    shutil.rmtree(photos / "b")
+    refused("1 classes", "'a'", dataset=photos)
+    refused("no images", dataset=photos / "a")
 
 
 # The script that made the shipped file
-
-
-def test_make_small_makes_the_shipped_file_again(tmp_path, capsys):
-    if not all((data.DEBIAN_FOLDER / name).exists() for name in data.IDX_FILES):
-        pytest.skip("needs Debian's package dataset-fashion-mnist")
-    output = tmp_path / "new" / "small.npz"
-    assert make_small.main([str(data.DEBIAN_FOLDER), "--output", str(output)]) == 0
-    with np.load(output) as made:
-        assert data.digest(*made.values()) == make_small.SHA256
-    assert [path.name for path in output.parent.iterdir()] == ["small.npz"]
 
 
 def test_make_small_never_overwrites_and_writes_nothing_from_other_files(tmp_path, capsys):

@@ -83,20 +83,6 @@ def test_the_best_trial_so_far_has_a_star_and_stands_in_the_title(table):
     assert up is ax and stars(ax)[1:] == [(1, 0.5)]
 
 
-def test_the_curves_of_trials_have_a_star_at_the_best_epoch():
-    runs = [("3", 1), ("3", 2), ("7", 1)]
-    rows = [(trial, run, epoch, 2 / epoch) for trial, run in runs for epoch in (1, 2)]
-    history = pd.DataFrame(rows, columns=["trial", "execution", "epoch", "val_loss"])
-    history["loss"] = history["val_loss"] / 2
-    ax = plots.trial_curves(history, ["3", "7", "gone"], start={"7": 3})
-    assert stars(ax) == [(2, 1), (5, 1)]
-    assert re.findall(r"\d", ax.get_title(loc="left")) == ["3", "2", "2"]
-    dotted = [list(line.get_xdata()) for line in ax.lines if line.get_marker() == "o"]
-    assert dotted == [[1, 2], [1, 2], [4, 5]]
-    assert sum(line.get_linestyle() == "--" for line in ax.lines) == 3
-    assert stars(plots.trial_curves(history, ["3"], direction="max")) == [(1, 2)]
-
-
 def test_slices_draw_what_varies_and_mark_the_best(table):
     units, rate, kind, flip = plots.slices(table, SPACE).axes[:4]
     assert stars(units) == [(48, pytest.approx(0.3))] and stars(kind)[0][0] == 0
