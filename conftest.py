@@ -50,6 +50,16 @@ def pytest_unconfigure(config):
         config.stash[OUTPUT].cleanup()
 
 
+@pytest.fixture
+def eager():
+    """Train without tracing, which is what takes time in a test of a few batches."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest reads the marks for -m
 def pytest_collection_modifyitems(items):
     """Tests first, then the notebooks in the course's order; mark what is slow."""
