@@ -4,9 +4,9 @@ Each program runs with the plain class, whose trials are seeded as the layer see
 the careful one: same ids, values, statuses, scores and metrics. The list is README's claim in full.
 """
 
+import contextlib
 import gc
 import json
-import os
 
 import numpy as np
 import pytest
@@ -27,6 +27,9 @@ VAL = {"validation_data": (X_VAL, Y_VAL)}
 SPLIT = {"validation_split": 0.25}
 A, B, P, Q = X, X * 2, Y, X[:, :1]
 BY_NAME = {"a": A, "b": B}, {"p": P, "q": Q}
+COMPILE = {"loss": "categorical_crossentropy", "optimizer": "sgd", "metrics": ["accuracy"]}
+SPACE = kt.HyperParameters()
+SPACE.Int("units", 3, 5)
 ANY = {"max_consecutive_failed_trials": 9, "max_trials": 6}
 
 
@@ -38,21 +41,12 @@ def larger(name):
     return kt.Objective(name, "max")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """KerasTuner collects garbage twice a trial: only what is new."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 # ---------------------------------------------------------------- models
 
 
 def compiled(model, loss="categorical_crossentropy", **own):
     """Compile without tracing, which is what takes time."""
-    model.compile("adam", loss, **{"metrics": ["accuracy"], "run_eagerly": True} | own)
+    model.compile("sgd", loss, **{"metrics": ["accuracy"], "run_eagerly": True} | own)
     return model
 
 
@@ -157,8 +151,12 @@ class OwnFit(kt.HyperModel):
         return self.give(found)
 
 
+def last(found):
+    return found.history["val_loss"][-1]
+
+
 class Loop(kt.HyperModel):
-    """A training loop by hand, which fails on fewer than all images."""
+    """A training loop by hand; counts its calls, and fails on fewer than all images."""
 
     calls = 0
 
@@ -237,58 +235,51 @@ def dataset(*parts):
     return tf.data.Dataset.from_tensor_slices(parts).batch(8)
 
 
-def space():
-    hp = kt.HyperParameters()
-    hp.Int("units", 3, 5)
-    return hp
+def texts(count):
+    return tf.constant([["a"], ["b"]] * count)
 
 
 def run(wrap, folder, *data, fit=VAL, build=dense, kind=kt.RandomSearch, **own):
     """Make a tuner of the plain or the careful class, search, and return the tuner."""
-    call = {"objective": smaller("val_loss"), "max_trials": 3, "seed": SEED}
-    call |= {"directory": str(folder), "project_name": "p"} | own
-    if "oracle" in call or kind is kt.Hyperband:
-        for name in ["max_trials"] if kind is kt.Hyperband else ["max_trials", "objective", "seed"]:
-            del call[name]
-    tuner = wrap(kind)(hypermodel=build, **call)
+    call = {"directory": str(folder), "project_name": "p"}
+    call |= {} if kind is kt.Hyperband else {"max_trials": 2}
+    call |= {"objective": smaller("val_loss"), "seed": SEED}
+    call = {"hypermodel": build} | ({} if "oracle" in own else call) | own
+    if "hyperparameters" in own:
+        call["hyperparameters"] = SPACE.copy()  # an oracle adds to them
+    tuner = wrap(kind)(**call)
     tuner.search(*(data or (X, Y)), **fit)
     return tuner
 
 
-def several(*calls, again=False):
-    """A program of several tuners in one project."""
+def two_tuners(**second):
+    """A program of two tuners in one project."""
+    return lambda wrap, folder: run(wrap, folder) and run(wrap, folder, **second)
 
-    def program(wrap, folder):
-        for own in calls:
-            tuner = run(wrap, folder, **own)
-        if again:
-            tuner.search(X, Y, **VAL)
-        return tuner
 
-    return program
+def twice(wrap, folder):
+    tuner = run(wrap, folder)
+    tuner.search(X, Y, **VAL)
+    return tuner
 
 
 def no_names(wrap, folder):
-    before = os.getcwd()
-    os.chdir(folder)
-    try:
-        made = wrap(kt.RandomSearch)(dense, smaller("val_loss"), 2, SEED)
-        made.search(X, Y, 8, 1, 0, None, 0.25)
-    finally:
-        os.chdir(before)
-    return made
+    with contextlib.chdir(folder):
+        tuner = wrap(kt.RandomSearch)(dense, smaller("val_loss"), 2, SEED)
+        tuner.search(X, Y, 8, 1, 0, None, 0.25)
+    return tuner
 
 
 def own_oracle(wrap, folder):
     oracle = KnownFirst(objective=smaller("val_loss"), max_trials=3, seed=SEED)
-    return run(wrap, folder, kind=kt.Tuner, oracle=oracle)
+    return run(wrap, folder, kind=kt.Tuner, oracle=oracle, directory=str(folder))
 
 
 def sklearn(wrap, folder):
     from sklearn import linear_model
 
     oracle = kt.oracles.RandomSearchOracle(larger("score"), max_trials=3, seed=SEED)
-    own = {"kind": kt.SklearnTuner, "oracle": oracle, "fit": {}}
+    own = {"kind": kt.SklearnTuner, "oracle": oracle, "directory": str(folder), "fit": {}}
     own["build"] = lambda hp: linear_model.Ridge(alpha=hp.Float("alpha", 0.1, 10))
     return run(wrap, folder, ALL, ALL[:, 0], **own)
 
@@ -307,18 +298,12 @@ def use(*data, **own):
 PROGRAMS = {
     "arrays": run,
     "own fit, not compiled in build": use(build=OwnFit(lambda found: found)),
-    "own fit returns a float, no objective": use(
-        build=OwnFit(lambda found: found.history["val_loss"][-1]), objective=None
-    ),
-    "own fit returns a dictionary": use(
-        build=OwnFit(lambda found: {"val_loss": found.history["val_loss"][-1]})
-    ),
+    "own fit returns a float, no objective": use(build=OwnFit(last), objective=None),
+    "own fit returns a dictionary": use(build=OwnFit(lambda found: {"val_loss": last(found)})),
     "own training loop": use(build=Loop(), objective=None),
-    "run_trial returns a float, no objective": use(
-        build=None, kind=Formula, objective=None, fit={}
-    ),
-    "run_trial returns a list of dictionaries": use(build=None, kind=Listed),
-    "run_trial reports to the oracle": use(build=None, kind=Reported),
+    "run_trial returns a float, no objective": use(kind=Formula, objective=None, fit={}),
+    "run_trial returns a list of dictionaries": use(kind=Listed),
+    "run_trial reports to the oracle": use(kind=Reported),
     "run_trial with an argument of fit": use(kind=Batch),
     "lists of inputs and outputs": use([A, B], [P, Q], build=by_place, fit=SPLIT),
     "tuples of inputs and outputs": use((A, B), (P, Q), build=by_place, fit=SPLIT),
@@ -344,32 +329,20 @@ PROGRAMS = {
         objective=larger("val_own"), fit=VAL | {"callbacks": [Score()]}
     ),
     "an objective of the training": use(objective=smaller("loss"), fit={}),
-    "hyperparameters=": lambda w, f: run(w, f, hyperparameters=space()),
-    "hyperparameters=, nothing new tuned": lambda w, f: run(
-        w, f, hyperparameters=space(), tune_new_entries=False
-    ),
-    "hyperparameters=, nothing new allowed": lambda w, f: run(
-        w, f, hyperparameters=space(), allow_new_entries=False
-    ),
+    "hyperparameters=": use(hyperparameters=SPACE),
+    "hyperparameters=, nothing new tuned": use(hyperparameters=SPACE, tune_new_entries=False),
+    "hyperparameters=, nothing new allowed": use(hyperparameters=SPACE, allow_new_entries=False),
     "max_model_size": use(max_model_size=60, **ANY | {"max_trials": 3}),
-    "executions_per_trial": use(max_trials=2, executions_per_trial=2),
-    "compile arguments of the tuner": use(
-        build=stack,
-        loss="categorical_crossentropy",
-        optimizer="sgd",
-        metrics=["accuracy"],
-        max_trials=1,
-    ),
+    "executions_per_trial": use(executions_per_trial=2),
+    "compile arguments of the tuner": use(build=stack, **COMPILE, max_trials=1),
     "callbacks": callbacks,
     "trials that fail": use(build=sometimes, **ANY),
     "retries": use(build=fails_large, max_trials=6, max_retries_per_trial=1),
     "a largest model that cannot train": use(build=fails_large, **ANY),
     "NaN that the model takes": use(np.where(X > 0.9, np.nan, X), Y, build=nan_proof),
-    "a search that is extended": several({"max_trials": 2}, {"max_trials": 4}),
-    "a search that is overwritten": several(
-        {"max_trials": 2}, {"max_trials": 2, "overwrite": True}
-    ),
-    "search called twice": several({"max_trials": 2}, again=True),
+    "a search that is extended": two_tuners(max_trials=4),
+    "a search that is overwritten": two_tuners(overwrite=True),
+    "search called twice": twice,
     "Hyperband, two iterations": use(kind=kt.Hyperband, max_epochs=2, hyperband_iterations=2),
     "BayesianOptimization": use(kind=kt.BayesianOptimization, num_initial_points=2, max_trials=4),
     "GridSearch": use(kind=kt.GridSearch, max_trials=4),
@@ -381,12 +354,7 @@ PROGRAMS = {
     ),
     "float16 data": use(X.astype("float16"), Y),
     "texts as data": lambda w, f: run(
-        w,
-        f,
-        tf.constant([["a"], ["b"]] * 8),
-        Y,
-        build=of_texts,
-        fit={"validation_data": (tf.constant([["a"], ["b"]] * 4), Y_VAL)},
+        w, f, texts(8), Y, build=of_texts, fit={"validation_data": (texts(4), Y_VAL)}
     ),
     "no hyperparameter": use(build=constant),
 }
@@ -405,12 +373,13 @@ def plain(tuner_class):
 
 def told(tuner):
     """All that a search keeps of its trials, but for the text of a failure."""
-    states = [trial.get_state() for _, trial in sorted(tuner.oracle.trials.items())]
-    return [{name: part for name, part in state.items() if name != "message"} for state in states]
+    trials = sorted(tuner.oracle.trials.items())
+    return [trial.get_state() | {"message": None} for _, trial in trials]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_runs_as_plain_kerastuner_does(name, tmp_path):
+    gc.freeze()  # KerasTuner collects garbage twice a trial: only what is new
     found = []
     for wrap in (plain, search.careful):
         folder = tmp_path / wrap.__name__
