@@ -1,6 +1,7 @@
 """The search layer: same numbers as KerasTuner, nothing lost, mixed or hidden."""
 
 import gc
+import itertools
 import json
 import os
 import pathlib
@@ -27,7 +28,7 @@ KINDS = {
     "RandomSearch": {"max_trials": 6},
     "GridSearch": {"max_trials": 6},
     "Hyperband": {"max_epochs": 3, "factor": 3},
-    "BayesianOptimization": {"max_trials": 4, "num_initial_points": 3},
+    "BayesianOptimization": {"max_trials": 4, "num_initial_points": 2},
 }
 X, Y = programs.data()
 FIT = {"validation_data": (X, Y), "epochs": 1, "batch_size": 32}
@@ -42,29 +43,31 @@ def space(hp):
     hp.Choice("kind", ["a", "b"])
 
 
-class Stop(KeyboardInterrupt):
-    """Ctrl-C in the middle of a trial."""
+def formula(kind, ran=None, instead=None):
+    """A tuner class whose trial is a formula and is noted in ``ran``.
 
-
-def formula(kind, ran=None, stop_in=None, fail=(), nan=(), full=()):
-    """A tuner class whose trial is a formula and is noted in ``ran``."""
+    ``instead`` has, by the trial's number, what it raises or gives instead.
+    """
 
     class Formula(getattr(kt, kind)):
         def run_trial(self, trial):
             number = int(trial.trial_id)
             if ran is not None:
                 ran.append(number)
-            if number == stop_in:
-                raise Stop
-            if number in full:
-                raise OSError(28, "No space left on device")
-            if number in fail:
-                raise ValueError(f"no value for trial {number}")
             loss = trial.hyperparameters.values["x"] + float(np.random.random())
-            return {"val_loss": float("nan") if number in nan else loss}
+            loss = (instead or {}).get(number, loss)
+            if isinstance(loss, BaseException):
+                raise loss
+            return {"val_loss": loss}
 
     Formula.__name__ = kind
     return Formula
+
+
+def interrupt(folder, kind, number, *more, ran=None):
+    """A search that Ctrl-C ends in the middle of a trial."""
+    with pytest.raises(KeyboardInterrupt):
+        make(folder, formula(kind, ran, {number: KeyboardInterrupt()}), *more).search()
 
 
 def make(folder, tuner_class="RandomSearch", wrap=search.careful, **changes):
@@ -180,8 +183,7 @@ def test_a_search_interrupted_in_any_trial_goes_on_as_if_nothing_had_happened(
 ):
     for stop in range(len(expected)):
         folder, ran = tmp_path / str(stop), []
-        with pytest.raises(Stop):
-            make(folder, formula(kind, ran, stop_in=stop)).search()
+        interrupt(folder, kind, stop, ran=ran)
         make(folder, formula(kind, ran)).search()
         assert ran == [*range(stop + 1), *range(stop, len(expected))]
         assert records(folder) == expected
@@ -197,8 +199,7 @@ def test_grid_search_goes_on_with_more_trials(tmp_path):
 
 
 def test_a_project_of_plain_kerastuner_is_gone_on_with_after_accepting_it(tmp_path):
-    with pytest.raises(Stop):
-        make(tmp_path, formula("GridSearch", stop_in=2), plain).search()
+    interrupt(tmp_path, "GridSearch", 2, plain)
     ran = []
     with pytest.raises(state.Mismatch, match="fingerprint"):
         make(tmp_path, formula("GridSearch", ran)).search()
@@ -210,40 +211,35 @@ def cut(path):
     path.write_text(path.read_text()[: path.stat().st_size // 2])
 
 
-REPAIRED = {
-    "trial.json empty": lambda trial: (trial / "trial.json").write_text(""),
-    "trial.json truncated": lambda trial: cut(trial / "trial.json"),
-    "trial.json gone": lambda trial: (trial / "trial.json").unlink(),
-    "trial folder gone": lambda trial: shutil.rmtree(trial),
-    "tuner0.json gone": lambda trial: (trial.parent / "tuner0.json").unlink(),
-    "tuner0.json empty": lambda trial: (trial.parent / "tuner0.json").write_text(""),
-    "history.json truncated": lambda trial: cut(trial / "history.json"),
+DAMAGES = {
+    "empty": lambda path: path.write_text(""),
+    "truncated": cut,
+    "gone": lambda path: path.unlink(),
 }
-REFUSED = {
-    "oracle.json empty": lambda p: (p / "oracle.json").write_text(""),
-    "oracle.json truncated": lambda p: cut(p / "oracle.json"),
-    "oracle.json of another kind": lambda p: (p / "oracle.json").write_text("{}"),
-    "oracle.json gone": lambda p: (p / "oracle.json").unlink(),
-    "a finished trial of another search": lambda p: shutil.copytree(p / "trial_1", p / "trial_5"),
+REFUSED = DAMAGES | {
+    "of another kind": lambda path: path.write_text("{}"),
+    "beside a finished trial of another search": lambda path: shutil.copytree(
+        path.with_name("trial_1"), path.with_name("trial_5")
+    ),
 }
 
 
 def test_a_damaged_trial_is_repaired_and_the_search_finished(kind, expected, tmp_path):
-    with pytest.raises(Stop):
-        make(tmp_path / "stopped", formula(kind, stop_in=3)).search()
-    for name, damage in REPAIRED.items():
-        folder, ran = tmp_path / name, []
+    interrupt(tmp_path / "stopped", kind, 3)
+    damages = itertools.product(("trial.json", "history.json", "../tuner0.json"), DAMAGES.values())
+    for i, (name, damage) in enumerate([*damages, ("", shutil.rmtree)]):
+        folder, ran = tmp_path / str(i), []
         shutil.copytree(tmp_path / "stopped", folder)
-        damage(sorted(folder.glob("p/trial_*"))[1])
+        damage(sorted(folder.glob("p/trial_*"))[1] / name)
         make(folder, formula(kind, ran)).search()
-        assert ran == list(range(3, len(expected))), f"{name}: no finished trial runs again"
-        assert records(folder) == expected, name
+        assert ran == list(range(3, len(expected))), "no finished trial runs again"
+        assert records(folder) == expected
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_damaged_oracle_is_refused_and_nothing_changed(name, tmp_path):
     make(tmp_path, max_trials=3).search()
-    REFUSED[name](tmp_path / "p")
+    REFUSED[name](tmp_path / "p" / "oracle.json")
     before = whole(tmp_path)
     with pytest.raises(state.Damaged, match="overwrite=True"):
         make(tmp_path)
@@ -297,8 +293,9 @@ def test_a_full_disk_stops_the_search_and_the_search_goes_on_later(
 
 
 def test_a_full_disk_in_a_trial_does_not_fail_it(tmp_path):
+    full = OSError(28, "No space left on device")
     with pytest.raises(kt.errors.FatalRuntimeError):
-        make(tmp_path, formula("RandomSearch", full=(1,)), max_trials=2).search()
+        make(tmp_path, formula("RandomSearch", None, {1: full}), max_trials=2).search()
     assert statuses(tmp_path) == ["COMPLETED", "RUNNING"]
     make(tmp_path, max_trials=2).search()
     assert statuses(tmp_path) == ["COMPLETED"] * 2
@@ -443,33 +440,37 @@ def test_progress_is_shown_whatever_verbose_says_and_its_last_state_has_all(
 
 
 def test_a_failure_is_said_when_it_happens_and_an_early_end_at_the_end(tmp_path, capsys):
-    class Watched(formula("RandomSearch", fail=(1,), nan=(3,))):
+    how = {1: ValueError("no value"), 3: float("nan")}
+
+    class Watched(formula("RandomSearch", None, how)):
         def on_trial_begin(self, trial):
             super().on_trial_begin(trial)
             print(f"begin {trial.trial_id}")
 
     make(tmp_path / "a", Watched).search()
     said = capsys.readouterr().out
-    assert "no value for trial 1" in said[said.index("begin 1") : said.index("begin 2")]
+    assert "no value" in said[said.index("begin 1") : said.index("begin 2")]
     assert "NaN" in said[said.index("begin 3") : said.index("begin 4")]
     make(tmp_path / "b", max_trials=20).search()
     assert "8 of 20 trials" in capsys.readouterr().out
 
 
 def test_failed_trials_are_never_the_best_and_three_in_a_row_stop_with_the_reason(tmp_path):
-    tuner = make(tmp_path, formula("RandomSearch", fail=(0, 2, 3, 4)))
+    how = {i: ValueError(f"no value for trial {i}") for i in (0, 2, 3, 4)}
+    tuner = make(tmp_path, formula("RandomSearch", None, how))
     with pytest.raises(RuntimeError, match="no value for trial 4"):
         tuner.search()
     assert len(tuner.get_best_hyperparameters(5)) == 1
 
 
 def test_a_trial_is_retried_as_often_as_asked_and_its_retry_counts(tmp_path):
-    ran = []
+    ran, how = [], {1: float("nan")}
 
-    class Once(formula("RandomSearch", ran)):
+    class Once(formula("RandomSearch", ran, how)):
         def run_trial(self, trial):
-            result = super().run_trial(trial)
-            return {"val_loss": float("nan")} if ran == [0, 1] else result
+            if ran == [0, 1]:
+                how.clear()
+            return super().run_trial(trial)
 
     make(tmp_path, Once, max_retries_per_trial=1, max_trials=3).search()
     assert ran == [0, 1, 1, 2]

@@ -21,7 +21,7 @@ from helpers import search
 OWN = {
     "RandomSearch": {"max_trials": 2, "executions_per_trial": 2},
     "Hyperband": {"max_epochs": 2, "factor": 2},
-    "BayesianOptimization": {"max_trials": 4, "num_initial_points": 3},
+    "BayesianOptimization": {"max_trials": 4, "num_initial_points": 2},
 }
 
 
@@ -66,6 +66,7 @@ def records(folder):
 def run(folder, kinds=tuple(OWN), stop_in=None):
     """Search, or end as by Ctrl-C in the middle of the trial ``stop_in``; the records."""
     import keras_tuner as kt
+    import tensorflow as tf
 
     rng = np.random.default_rng(0)
     x = rng.random((48, 8, 8, 1), dtype="float32")
@@ -79,6 +80,7 @@ def run(folder, kinds=tuple(OWN), stop_in=None):
                     raise KeyboardInterrupt
                 super().on_epoch_end(trial, *args, **kwargs)
 
+        tf.config.run_functions_eagerly(kind != "RandomSearch")  # tracing is what takes time
         call = {"objective": kt.Objective("val_loss", "min"), "seed": 0, "progress": False}
         call |= {"directory": str(folder), "project_name": kind} | OWN[kind]
         try:
@@ -86,6 +88,7 @@ def run(folder, kinds=tuple(OWN), stop_in=None):
         except KeyboardInterrupt:
             continue
         found[kind] = records(pathlib.Path(folder) / kind)
+    tf.config.run_functions_eagerly(False)
     return found
 
 

@@ -1,8 +1,7 @@
 """Kill searches with SIGKILL at random moments, resume them, and compare with uninterrupted ones.
 
-    python tests/faults/kills.py --kills 200 --seed 1          training replaced by a formula
-    python tests/faults/kills.py --kills 4 --seed 1 --real     a small model is trained
-    python tests/faults/kills.py --disk FOLDER                 on a disk of 512 KB that fills up
+    python tests/faults/kills.py --kills 200 --real 3    a formula for a training, and trainings
+    python tests/faults/kills.py --disk FOLDER           trainings on a disk that fills up
 
 Every search runs in a forked child of this process, which has imported everything and run no
 TensorFlow operation. Prints one JSON object with the counts; exits with 1 when anything was lost.
@@ -27,6 +26,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 import keras_tuner as kt
 import numpy as np
+import tensorflow as tf
 from projects import programs
 
 from helpers import search, state
@@ -70,6 +70,7 @@ def with_formula(tuner_class):
 def run_search(kind, folder, real):
     """Run or resume the search to its end; the body of a child."""
     if real:
+        tf.config.run_functions_eagerly(True)  # tracing is what takes time
         programs.search(search.careful(getattr(kt, kind)), folder, max_trials=4)
         return
     call = {"objective": kt.Objective("val_loss", "min"), "progress": False, "seed": 3}
@@ -151,14 +152,14 @@ def kill(options):
     """Kill until the number is reached; the counts."""
     rng = random.Random(options.seed)
     total = collections.Counter(dict.fromkeys(("kills", "resumes", *BAD), 0))
-    for kind, share in {"RandomSearch": 1.0}.items() if options.real else SHARES.items():
-        budget = max(1, round(options.kills * share))
+    budgets = [(kind, False, round(options.kills * share)) for kind, share in SHARES.items()]
+    for kind, real, budget in [*budgets, ("RandomSearch", True, options.real)]:
         count = collections.Counter()
         with tempfile.TemporaryDirectory(dir=options.folder) as root:
             whole = pathlib.Path(tempfile.mkdtemp(dir=root))
-            reference, seconds = uninterrupted(kind, whole, options.real)
+            reference, seconds = uninterrupted(kind, whole, real)
             while count["kills"] < budget and not count["failed_resumes"]:
-                chain(kind, root, reference, seconds, rng, options.real, count, budget)
+                chain(kind, root, reference, seconds, rng, real, count, budget)
         print(f"{kind}: {len(reference)} trials in {seconds:.2f} s; {dict(count)}", file=sys.stderr)
         total.update(count)
     return total
@@ -189,9 +190,9 @@ def fill_up(disk):
 def main():
     """Print the counts."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=200, help="of searches with a formula")
+    parser.add_argument("--real", type=int, default=3, help="kills of searches that train")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--real", action="store_true", help="train a small model in every trial")
     parser.add_argument("--folder", help="where to search; a memory disk is faster")
     parser.add_argument("--disk", type=pathlib.Path, help="the root of a small disk to fill up")
     options = parser.parse_args()
