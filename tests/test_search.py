@@ -7,7 +7,6 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -70,19 +69,15 @@ def interrupt(folder, kind, number, *more, ran=None):
         make(folder, formula(kind, ran, {number: KeyboardInterrupt()}), *more).search()
 
 
-def make(folder, tuner_class="RandomSearch", wrap=search.careful, **changes):
-    """A careful tuner of the formula, or of the small model with ``tuner_class=kt...``."""
+def make(folder, tuner_class="RandomSearch", careful=True, **changes):
+    """A tuner of the formula, or of the small model with ``tuner_class=kt...``."""
     if isinstance(tuner_class, str):
         tuner_class = formula(tuner_class)
     kind = next(name for name in KINDS if issubclass(tuner_class, getattr(kt, name)))
     call = {"objective": objective(), "seed": 1, "directory": str(folder), "project_name": "p"}
     call |= {"hypermodel": programs.build if tuner_class is getattr(kt, kind) else space}
-    call |= {"progress": False} if wrap is search.careful else {}
-    return wrap(tuner_class)(**call | KINDS[kind] | changes)
-
-
-def plain(tuner_class):
-    return tuner_class
+    call |= {"progress": False} if careful else {}
+    return (search.careful(tuner_class) if careful else tuner_class)(**call | KINDS[kind] | changes)
 
 
 def records(folder, project="p"):
@@ -122,27 +117,12 @@ def expected(kind, tmp_path_factory):
 # ---------------------------------------------------------------- reproducible
 
 
-def test_a_fresh_process_other_draws_a_resume_and_a_worker_give_the_same_bits(
-    tmp_path, monkeypatch
-):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [sys.executable, fresh.__file__, str(tmp_path), port]
+def test_a_fresh_process_after_other_draws_and_an_interruption_gives_the_same_bits(tmp_path):
+    command = [sys.executable, fresh.__file__, str(tmp_path / "there")]
     env = os.environ | {"PYTHONHASHSEED": "7"}
     other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
-    try:
-        here = fresh.run(tmp_path / "here")
-        monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
-        monkeypatch.setenv("KERASTUNER_ORACLE_PORT", port)
-        monkeypatch.setenv("KERASTUNER_TUNER_ID", "w0")
-        fresh.run(tmp_path / "shared", ["RandomSearch"])  # its chief is the other process
-        out = other.communicate(timeout=400)[0]
-    finally:
-        other.kill()
-    resumed, shared = map(json.loads, re.findall("RECORDS (.*)", out))
-    assert resumed == here
-    assert shared == {"RandomSearch": here["RandomSearch"]}
+    here = fresh.run(tmp_path / "here")
+    assert json.loads(other.communicate(timeout=400)[0].partition("RECORDS")[2]) == here
     assert set(here) == {"RandomSearch", "Hyperband", "BayesianOptimization"}
     assert sum(name.endswith(".h5") for found in here.values() for name in found) >= 11
     first, second = here["RandomSearch"]["trial_0/history.json"]
@@ -165,8 +145,7 @@ def test_seed_zero_is_a_seed_and_a_trials_seed_depends_on_seed_and_id_alone(tmp_
 def test_a_file_is_written_beside_synchronised_and_only_then_renamed(tmp_path, monkeypatch):
     path = tmp_path / "state.json"
     search.write_json(path, {"a": 1})
-    done = []
-    replace = os.replace
+    done, replace = [], os.replace
     monkeypatch.setattr(os, "fsync", lambda handle: done.append(("fsync", path.read_text())))
     monkeypatch.setattr(os, "replace", lambda a, b: (done.append("replace"), replace(a, b)))
     search.write_json(path, {"a": 2})
@@ -189,6 +168,14 @@ def test_a_search_interrupted_in_any_trial_goes_on_as_if_nothing_had_happened(
         assert records(folder) == expected
 
 
+def test_trials_that_wait_run_in_their_order(tmp_path):
+    oracle, ran = make(tmp_path).oracle, []
+    for worker in ("a", "b", "c"):
+        oracle.create_trial(worker)
+    make(tmp_path, formula("RandomSearch", ran)).search()
+    assert ran == list(range(6))
+
+
 def test_grid_search_goes_on_with_more_trials(tmp_path):
     make(tmp_path / "all", "GridSearch", max_trials=8).search()
     for limit in (3, 5, 8):
@@ -199,7 +186,7 @@ def test_grid_search_goes_on_with_more_trials(tmp_path):
 
 
 def test_a_project_of_plain_kerastuner_is_gone_on_with_after_accepting_it(tmp_path):
-    interrupt(tmp_path, "GridSearch", 2, plain)
+    interrupt(tmp_path, "GridSearch", 2, False)
     ran = []
     with pytest.raises(state.Mismatch, match="fingerprint"):
         make(tmp_path, formula("GridSearch", ran)).search()
@@ -295,7 +282,7 @@ def test_a_full_disk_stops_the_search_and_the_search_goes_on_later(
 def test_a_full_disk_in_a_trial_does_not_fail_it(tmp_path):
     full = OSError(28, "No space left on device")
     with pytest.raises(kt.errors.FatalRuntimeError):
-        make(tmp_path, formula("RandomSearch", None, {1: full}), max_trials=2).search()
+        make(tmp_path, formula("RandomSearch", instead={1: full}), max_trials=2).search()
     assert statuses(tmp_path) == ["COMPLETED", "RUNNING"]
     make(tmp_path, max_trials=2).search()
     assert statuses(tmp_path) == ["COMPLETED"] * 2
@@ -304,17 +291,12 @@ def test_a_full_disk_in_a_trial_does_not_fail_it(tmp_path):
 # ---------------------------------------------------------------- nothing mixed
 
 
-def other_space(hp):
-    hp.Int("x", 0, 9)
-    hp.Choice("kind", ["a", "b"])
-
-
 CHANGES = {
     "seed: 1 there, 2 now": {"seed": 2},
     "objective": {"objective": objective(direction="max")},
     "objective: ": {"objective": objective("loss")},
     "arguments.executions_per_trial": {"executions_per_trial": 2},
-    "space.x": {"hypermodel": other_space},
+    "space.x": {"hypermodel": lambda hp: hp.Int("x", 0, 9)},
     "tuner: 'RandomSearch' there, 'GridSearch' now": {"tuner_class": "GridSearch"},
 }
 
@@ -350,7 +332,7 @@ def test_a_changed_fit_model_data_or_version_refuses_an_earlier_search(
 
     def other_build(hp):
         model = programs.build(hp)
-        model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+        model.compile("sgd", "categorical_crossentropy")
         return model
 
     with pytest.raises(state.Mismatch, match="layers, loss, optimizer"):
@@ -413,8 +395,8 @@ def test_a_second_tuner_of_the_same_process_cannot_overwrite_the_first(tmp_path)
 
 def test_plain_kerastuner_in_the_same_process_is_untouched_and_reads_a_careful_project(tmp_path):
     make(tmp_path).search()
-    assert len(make(tmp_path, wrap=plain).oracle.trials) == 6
-    tuner = make(tmp_path, wrap=plain, project_name="plain")
+    assert len(make(tmp_path, careful=False).oracle.trials) == 6
+    tuner = make(tmp_path, careful=False, project_name="plain")
     tuner.search()
     assert type(tuner.oracle).__name__ == "RandomSearchOracle"
     assert state.KEY not in json.loads((tmp_path / "plain" / "oracle.json").read_text())
@@ -442,7 +424,7 @@ def test_progress_is_shown_whatever_verbose_says_and_its_last_state_has_all(
 def test_a_failure_is_said_when_it_happens_and_an_early_end_at_the_end(tmp_path, capsys):
     how = {1: ValueError("no value"), 3: float("nan")}
 
-    class Watched(formula("RandomSearch", None, how)):
+    class Watched(formula("RandomSearch", instead=how)):
         def on_trial_begin(self, trial):
             super().on_trial_begin(trial)
             print(f"begin {trial.trial_id}")
@@ -457,7 +439,7 @@ def test_a_failure_is_said_when_it_happens_and_an_early_end_at_the_end(tmp_path,
 
 def test_failed_trials_are_never_the_best_and_three_in_a_row_stop_with_the_reason(tmp_path):
     how = {i: ValueError(f"no value for trial {i}") for i in (0, 2, 3, 4)}
-    tuner = make(tmp_path, formula("RandomSearch", None, how))
+    tuner = make(tmp_path, formula("RandomSearch", instead=how))
     with pytest.raises(RuntimeError, match="no value for trial 4"):
         tuner.search()
     assert len(tuner.get_best_hyperparameters(5)) == 1
@@ -487,15 +469,9 @@ def test_the_collector_is_relieved_before_the_search(tmp_path):
 
 
 def test_the_estimate_of_the_checkpoint_size_is_right(tmp_path, eager):
-    def one_size(hp):
-        hp.Choice("unused", ["a", "b"])
-        model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
-        model.add(keras.layers.Dense(400))
-        model.add(keras.layers.Dense(3, activation="softmax"))
-        model.compile(optimizer="adam", loss="categorical_crossentropy")
-        return model
-
-    tuner = make(tmp_path, kt.RandomSearch, max_trials=1, hypermodel=one_size)
+    one_size = kt.HyperParameters()
+    one_size.Fixed("units", 400)
+    tuner = make(tmp_path, kt.RandomSearch, max_trials=1, hyperparameters=one_size)
     estimate = preflight.search(tuner, (X, Y), FIT)
     tuner.search(X, Y, **FIT)
     size = (tmp_path / "p" / "trial_0" / "checkpoint.weights.h5").stat().st_size
@@ -505,25 +481,16 @@ def test_the_estimate_of_the_checkpoint_size_is_right(tmp_path, eager):
 # ---------------------------------------------------------------- private names
 
 
-def oracles():
-    """{class name: an oracle of KerasTuner's, in a folder}."""
-    made = {}
-    for kind in ("RandomSearch", "GridSearch", "BayesianOptimization"):
-        oracle = getattr(kt.oracles, f"{kind}Oracle")(objective())
-        oracle._set_project_dir("unused", "unused")
-        made[type(oracle).__name__] = oracle
-    return made | {"Oracle": made["RandomSearchOracle"]}
-
-
-def test_every_private_name_that_is_used_is_still_there(tmp_path):
-    made = oracles() | {"Tuner": make(tmp_path, kt.RandomSearch, plain)}
-    for owner, attribute in (name.split(".") for name in state.PRIVATE):
-        assert attribute in dir(made[owner]), f"{owner}.{attribute}"
-
-
-def test_no_other_private_name_of_an_oracle_is_used():
-    theirs = {name for oracle in oracles().values() for name in dir(oracle)}
-    theirs = {name for name in theirs if re.match(r"_[a-z]", name)}
+def test_every_private_name_that_is_used_is_there_and_declared(tmp_path):
+    kinds = ("RandomSearch", "GridSearch", "BayesianOptimization")
+    tuners = [make(tmp_path / kind, getattr(kt, kind), False) for kind in kinds]
+    made = {type(tuner.oracle).__name__: dir(tuner.oracle) for tuner in tuners}
+    made |= {"Oracle": made["RandomSearchOracle"], "Tuner": dir(tuners[0])}
+    for name in state.PRIVATE:
+        owner, attribute = name.split(".")
+        assert attribute in made[owner], name
+    made.pop("Tuner")
+    theirs = {name for names in made.values() for name in names if re.match(r"_[a-z]", name)}
     allowed = {name.split(".")[1] for name in state.PRIVATE}
     for module in ("state", "search", "preflight", "fingerprint", "progress"):
         text = (ROOT / "helpers" / f"{module}.py").read_text()
