@@ -25,20 +25,13 @@ CLASSES = np.eye(3, dtype="float32")[LABELS]
 X, Y, X_VAL, Y_VAL = ALL[:16], CLASSES[:16], ALL[16:], CLASSES[16:]
 VAL = {"validation_data": (X_VAL, Y_VAL)}
 SPLIT = {"validation_split": 0.25}
+LOSS, ACCURACY = kt.Objective("val_loss", "min"), kt.Objective("val_accuracy", "max")
 A, B, P, Q = X, X * 2, Y, X[:, :1]
 BY_NAME = {"a": A, "b": B}, {"p": P, "q": Q}
 COMPILE = {"loss": "categorical_crossentropy", "optimizer": "sgd", "metrics": ["accuracy"]}
 SPACE = kt.HyperParameters()
 SPACE.Int("units", 3, 5)
 ANY = {"max_consecutive_failed_trials": 9, "max_trials": 6}
-
-
-def smaller(name):
-    return kt.Objective(name, "min")
-
-
-def larger(name):
-    return kt.Objective(name, "max")
 
 
 # ---------------------------------------------------------------- models
@@ -243,7 +236,7 @@ def run(wrap, folder, *data, fit=VAL, build=dense, kind=kt.RandomSearch, **own):
     """Make a tuner of the plain or the careful class, search, and return the tuner."""
     call = {"directory": str(folder), "project_name": "p"}
     call |= {} if kind is kt.Hyperband else {"max_trials": 2}
-    call |= {"objective": smaller("val_loss"), "seed": SEED}
+    call |= {"objective": LOSS, "seed": SEED}
     call = {"hypermodel": build} | ({} if "oracle" in own else call) | own
     if "hyperparameters" in own:
         call["hyperparameters"] = SPACE.copy()  # an oracle adds to them
@@ -265,20 +258,20 @@ def twice(wrap, folder):
 
 def no_names(wrap, folder):
     with contextlib.chdir(folder):
-        tuner = wrap(kt.RandomSearch)(dense, smaller("val_loss"), 2, SEED)
+        tuner = wrap(kt.RandomSearch)(dense, LOSS, 2, SEED)
         tuner.search(X, Y, 8, 1, 0, None, 0.25)
     return tuner
 
 
 def own_oracle(wrap, folder):
-    oracle = KnownFirst(objective=smaller("val_loss"), max_trials=3, seed=SEED)
+    oracle = KnownFirst(objective=LOSS, max_trials=3, seed=SEED)
     return run(wrap, folder, kind=kt.Tuner, oracle=oracle, directory=str(folder))
 
 
 def sklearn(wrap, folder):
     from sklearn import linear_model
 
-    oracle = kt.oracles.RandomSearchOracle(larger("score"), max_trials=3, seed=SEED)
+    oracle = kt.oracles.RandomSearchOracle(kt.Objective("score", "max"), max_trials=3, seed=SEED)
     own = {"kind": kt.SklearnTuner, "oracle": oracle, "directory": str(folder), "fit": {}}
     own["build"] = lambda hp: linear_model.Ridge(alpha=hp.Float("alpha", 0.1, 10))
     return run(wrap, folder, ALL, ALL[:, 0], **own)
@@ -308,7 +301,7 @@ PROGRAMS = {
     "lists of inputs and outputs": use([A, B], [P, Q], build=by_place, fit=SPLIT),
     "tuples of inputs and outputs": use((A, B), (P, Q), build=by_place, fit=SPLIT),
     "dictionaries of inputs and outputs, two losses": use(
-        *BY_NAME, build=by_name, objective=smaller("val_q_mae"), fit=SPLIT
+        *BY_NAME, build=by_name, objective=kt.Objective("val_q_mae", "min"), fit=SPLIT
     ),
     "tf.data of tuples": lambda w, f: run(
         w, f, dataset(X, Y), fit={"validation_data": dataset(X_VAL, Y_VAL)}
@@ -323,12 +316,14 @@ PROGRAMS = {
     "sample weights": use(fit=VAL | {"sample_weight": np.ones(16)}),
     "class weights": use(fit=VAL | {"class_weight": {0: 1.0, 1: 2.0, 2: 1.0}}),
     "a subclassed model": use(build=lambda hp: compiled(Subclassed(hp.Int("units", 2, 9)))),
-    "own train_step and test_step": use(build=own_step, objective=smaller("val_tested")),
-    "two objectives": use(objective=[smaller("val_loss"), larger("val_accuracy")]),
-    "an objective from a callback": use(
-        objective=larger("val_own"), fit=VAL | {"callbacks": [Score()]}
+    "own train_step and test_step": use(
+        build=own_step, objective=kt.Objective("val_tested", "min")
     ),
-    "an objective of the training": use(objective=smaller("loss"), fit={}),
+    "two objectives": use(objective=[LOSS, ACCURACY]),
+    "an objective from a callback": use(
+        objective=kt.Objective("val_own", "max"), fit=VAL | {"callbacks": [Score()]}
+    ),
+    "an objective of the training": use(objective=kt.Objective("loss", "min"), fit={}),
     "hyperparameters=": use(hyperparameters=SPACE),
     "hyperparameters=, nothing new tuned": use(hyperparameters=SPACE, tune_new_entries=False),
     "hyperparameters=, nothing new allowed": use(hyperparameters=SPACE, allow_new_entries=False),
