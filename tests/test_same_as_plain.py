@@ -43,9 +43,9 @@ def compiled(model, loss="categorical_crossentropy", **own):
     return model
 
 
-def stack(hp, *first, last=3):
+def stack(hp, *first, classes=3):
     """``first``, as many units as a trial says, 3 classes; not compiled."""
-    end = [layers.Dense(hp.Int("units", 2, 9)), layers.Dense(last, activation="softmax")]
+    end = [layers.Dense(hp.Int("units", 2, 9)), layers.Dense(classes, activation="softmax")]
     return keras.Sequential([*(first or [keras.Input((6,))]), *end])
 
 
@@ -69,7 +69,7 @@ def of_texts(hp):
 
 def fails_large(hp):
     """The largest models cannot train, and the default one can."""
-    return compiled(stack(hp, last=3 if hp.Int("units", 2, 9) < 8 else 4))
+    return compiled(stack(hp, classes=3 if hp.Int("units", 2, 9) < 8 else 4))
 
 
 def sometimes(hp):
@@ -166,8 +166,6 @@ class Loop(kt.HyperModel):
 
 
 class Formula(kt.RandomSearch):
-    """No model at all."""
-
     def run_trial(self, trial, *args, **kwargs):
         return self.give(trial, trial.hyperparameters.Float("x", -1, 1) ** 2)
 
@@ -288,15 +286,16 @@ def use(*data, **own):
     return lambda wrap, folder: run(wrap, folder, *data, **own)
 
 
+NO_MODEL = {"build": None, "kind": Formula}
 PROGRAMS = {
     "arrays": run,
     "own fit, not compiled in build": use(build=OwnFit(lambda found: found)),
     "own fit returns a float, no objective": use(build=OwnFit(last), objective=None),
     "own fit returns a dictionary": use(build=OwnFit(lambda found: {"val_loss": last(found)})),
     "own training loop": use(build=Loop(), objective=None),
-    "run_trial returns a float, no objective": use(kind=Formula, objective=None, fit={}),
-    "run_trial returns a list of dictionaries": use(kind=Listed),
-    "run_trial reports to the oracle": use(kind=Reported),
+    "run_trial returns a float, no objective": use(**NO_MODEL, objective=None, fit={}),
+    "run_trial returns a list of dictionaries": use(**NO_MODEL | {"kind": Listed}),
+    "run_trial reports to the oracle": use(**NO_MODEL | {"kind": Reported}),
     "run_trial with an argument of fit": use(kind=Batch),
     "lists of inputs and outputs": use([A, B], [P, Q], build=by_place, fit=SPLIT),
     "tuples of inputs and outputs": use((A, B), (P, Q), build=by_place, fit=SPLIT),
