@@ -98,10 +98,10 @@ def test_a_damaged_file_costs_its_own_trial_only(project, name, text):
 
 
 def test_long_ids_are_sorted_by_number_and_no_column_is_replaced_by_a_hyperparameter(tmp_path):
-    for trial in ("100", "02", "10"):
+    for trial in ("100", "02", "99"):
         write_trial(tmp_path, trial, {"epochs": 8}, 0.25, losses=[[0.25]])
     table = results.trials_table(tmp_path)
-    assert table["trial"].tolist() == ["02", "10", "100"]
+    assert table["trial"].tolist() == ["02", "99", "100"]
     assert table["epochs"][0] == 1 and table["hp:epochs"][0] == 8
     assert results.hyperparameters(table) == list(results.space(tmp_path)) == ["hp:epochs"]
 

@@ -303,7 +303,7 @@ CHANGES = {
     "objective": {"objective": objective(direction="max")},
     "objective: ": {"objective": objective("loss")},
     "arguments.executions_per_trial": {"executions_per_trial": 2},
-    "space.x": {"hypermodel": lambda hp: hp.Int("x", 0, 9)},
+    "space.x": {"hypermodel": lambda hp: (hp.Int("x", 0, 9), hp.Choice("kind", ["a", "b"]))},
     "tuner: 'RandomSearch' there, 'GridSearch' now": {"tuner_class": "GridSearch"},
 }
 
