@@ -199,6 +199,10 @@ def test_a_project_of_plain_kerastuner_is_gone_on_with_after_accepting_it(tmp_pa
         make(tmp_path, formula("GridSearch", ran)).search()
     make(tmp_path, formula("GridSearch", ran), accept_mismatch=True).search()
     assert ran == [2, 3, 4, 5] and len(records(tmp_path)) == 6
+    interrupt(tmp_path / "damaged", "GridSearch", 2, False)
+    (tmp_path / "damaged" / "p" / "trial_0" / "trial.json").unlink()
+    with pytest.raises(state.Damaged):
+        make(tmp_path / "damaged", "GridSearch", accept_mismatch=True)
 
 
 def cut(path):

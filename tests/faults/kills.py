@@ -96,7 +96,7 @@ def start(*arguments):
 
 
 def end(pid, reader):
-    """Wait for a child: (whether a signal ended it, the error that did)."""
+    """Wait for a child: (whether a signal ended it, the error that ended it)."""
     with reader:
         said = reader.read()
     return os.WIFSIGNALED(os.waitpid(pid, 0)[1]), said
