@@ -28,7 +28,7 @@ SLOW = {
     "test_checks::test_papermill_stops_at_wrong_values_and_unknown_names_with_one_line",
     "test_compare::test_the_costs_of_a_real_search_are_recorded",
     "test_compare::test_the_recorder_runs_resumes_judges_and_ships",
-    "test_results::test_reading_a_folder_needs_no_tensorflow",
+    "test_results::test_a_folder_without_trials_is_refused_and_one_with_them_needs_no_tensorflow",
     "test_results::test_the_small_search_is_named_by_its_settings_and_run_once",
     "test_setup::test_importing_helpers_imports_no_heavy_package",
 }
@@ -48,6 +48,16 @@ def pytest_unconfigure(config):
     """Remove the output folder."""
     if OUTPUT in config.stash:
         config.stash[OUTPUT].cleanup()
+
+
+@pytest.fixture
+def eager():
+    """Train without tracing, which is what takes time in a test of a few batches."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest reads the marks for -m

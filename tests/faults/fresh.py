@@ -1,27 +1,26 @@
-"""Run small searches in this process and print every number they produced, as one JSON object.
+"""Small searches and every number that they produced, in this process or in one of its own.
 
-    python tests/faults/fresh.py FOLDER [--draws] [--stop-after 2] [--kinds RandomSearch,...]
+    python tests/faults/fresh.py FOLDER
 
-The determinism tests run it in fresh processes. With KerasTuner's environment variables set it is
-the chief or a worker of one search.
+draws random numbers, searches, is interrupted, goes on, and prints the numbers as one JSON object.
+That workers give the same numbers is in test_scale_out_faults.py.
 """
 
-import argparse
 import hashlib
 import json
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-
 import numpy as np
 
-from helpers import search, state
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from helpers import search
 
 OWN = {
     "RandomSearch": {"max_trials": 2, "executions_per_trial": 2},
     "Hyperband": {"max_epochs": 2, "factor": 2},
-    "BayesianOptimization": {"max_trials": 4, "num_initial_points": 3},
+    "BayesianOptimization": {"max_trials": 4, "num_initial_points": 2},
 }
 
 
@@ -44,77 +43,51 @@ def build(hp):
 
 def records(folder):
     """{file: contents} of trial.json and history.json without times, digests of the weights."""
-    import h5py
-
     found = {}
     for path in sorted(folder.glob("trial_*/*")):
         name = f"{path.parent.name}/{path.name}"
         if path.name == "trial.json":
-            found[name] = path.read_text()
+            found[name] = json.loads(path.read_text())
         elif path.name == "history.json":
             found[name] = json.loads(path.read_text())["executions"]
         elif path.suffix == ".h5":
-            sha = hashlib.sha256()
-            with h5py.File(path) as file:
-                file.visititems(
-                    lambda n, v, s=sha: s.update(v[()].tobytes() if hasattr(v, "dtype") else b"")
-                )
-            found[name] = sha.hexdigest()
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
-def main():
-    """Search, then print."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--draws", action="store_true", help="draw random numbers first")
-    parser.add_argument("--stop-after", type=int, default=0, help="interrupt in the trial after")
-    parser.add_argument("--kinds", default="RandomSearch,Hyperband,BayesianOptimization")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    import keras
+def run(folder, stop_in=None):
+    """Search, or end as by Ctrl-C in the middle of the trial ``stop_in``; the records."""
     import keras_tuner as kt
+    import tensorflow as tf
 
-    if options.draws:
-        keras.random.normal((3,))
-        np.random.random(5)
     rng = np.random.default_rng(0)
     x = rng.random((48, 8, 8, 1), dtype="float32")
     y = np.eye(3, dtype="float32")[rng.integers(0, 3, 48)]
     found = {}
-    for kind in options.kinds.split(","):
-        tuner_class = search.careful(getattr(kt, kind))
-        if options.stop_after:
-            tuner_class = stopping(tuner_class, options.stop_after)
-        tuner = tuner_class(
-            build,
-            objective=kt.Objective("val_loss", "min"),
-            seed=options.seed,
-            progress=False,
-            directory=str(options.folder),
-            project_name=kind,
-            **OWN[kind],
-        )
+    for kind, own in OWN.items():
+
+        class Stopping(search.careful(getattr(kt, kind))):
+            def on_epoch_end(self, trial, *args, **kwargs):
+                if trial.trial_id == stop_in:
+                    raise KeyboardInterrupt
+                super().on_epoch_end(trial, *args, **kwargs)
+
+        tf.config.run_functions_eagerly(kind != "RandomSearch")  # tracing is what takes time
+        call = {"objective": kt.Objective("val_loss", "min"), "seed": 0, "progress": False}
+        call |= {"directory": str(folder), "project_name": kind} | own
         try:
-            tuner.search(x, y, validation_data=(x, y), epochs=2, batch_size=16, verbose=0)
+            Stopping(build, **call).search(x, y, validation_data=(x, y), epochs=2, batch_size=16)
         except KeyboardInterrupt:
             continue
-        if state.role() != "worker":
-            found[kind] = records(options.folder / kind)
-    print("RECORDS", json.dumps(found))
-
-
-def stopping(tuner_class, trials):
-    """``tuner_class`` interrupted, as by Ctrl-C, in the middle of the trial after ``trials``."""
-
-    class Stopping(tuner_class):
-        def on_epoch_end(self, trial, model, epoch, logs=None):
-            if int(trial.trial_id) == trials:
-                raise KeyboardInterrupt
-            super().on_epoch_end(trial, model, epoch, logs)
-
-    return Stopping
+        found[kind] = records(pathlib.Path(folder) / kind)
+    tf.config.run_functions_eagerly(False)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    import keras
+
+    keras.random.normal((3,))
+    np.random.random(5)
+    run(sys.argv[1], stop_in="1")
+    print("RECORDS", json.dumps(run(sys.argv[1])))

@@ -1,13 +1,15 @@
 """Kill searches with SIGKILL at random moments, resume them, and compare with uninterrupted ones.
 
-    python tests/faults/kills.py --kills 200 --seed 1          training replaced by a formula
-    python tests/faults/kills.py --kills 4 --seed 1 --real     a small model is trained
+    python tests/faults/kills.py --kills 200 --real 3    a formula for a training, and trainings
+    python tests/faults/kills.py --disk FOLDER           trainings on a disk that fills up
 
 Every search runs in a forked child of this process, which has imported everything and run no
 TensorFlow operation. Prints one JSON object with the counts; exits with 1 when anything was lost.
 """
 
 import argparse
+import collections
+import contextlib
 import gc
 import json
 import os
@@ -19,14 +21,16 @@ import tempfile
 import time
 import traceback
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 import keras_tuner as kt
 import numpy as np
+import tensorflow as tf
+from projects import programs
 
-from helpers import search
+from helpers import search, state
 
-KINDS = ("RandomSearch", "GridSearch", "Hyperband", "BayesianOptimization")
 SHARES = {"RandomSearch": 0.32, "GridSearch": 0.32, "Hyperband": 0.3, "BayesianOptimization": 0.06}
 OWN = {
     "RandomSearch": {"max_trials": 12},
@@ -34,10 +38,12 @@ OWN = {
     "Hyperband": {"max_epochs": 4, "factor": 2},
     "BayesianOptimization": {"max_trials": 6, "num_initial_points": 4},
 }
+FULL = "The disk is full. "
+BAD = ("failed_resumes", "completed_run_again", "lost", "wrong_tables", "beyond_max_trials")
 
 
 def space(hp):
-    """Two hyperparameters, one of them conditional; no model is built."""
+    """Three hyperparameters, one of them conditional; no model is built."""
     kind = hp.Choice("kind", ["a", "b"])
     hp.Int("x", 0, 8, step=2)
     with hp.conditional_scope("kind", ["b"]):
@@ -51,183 +57,149 @@ def with_formula(tuner_class):
     class Formula(tuner_class):
         def run_trial(self, trial, runs):
             values = trial.hyperparameters.values
-            append(runs, f"start {trial.trial_id}")
+            with open(runs, "ab", buffering=0) as file:  # one write: whole whenever a kill comes
+                file.write(f"{trial.trial_id}\n".encode())
             time.sleep(0.002)
             noise = float(np.random.random())
-            loss = values["x"] * 0.1 + values.get("y", 0.5) + noise
-            append(runs, f"end {trial.trial_id}")
-            return {"val_loss": loss, "noise": noise}
+            return {"val_loss": values["x"] * 0.1 + values.get("y", 0.5) + noise, "noise": noise}
 
     Formula.__name__ = tuner_class.__name__
     return Formula
 
 
-def build(hp):
-    """A dense model for 8 x 8 images."""
-    import keras
-
-    layers = keras.layers
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            layers.Flatten(),
-            layers.Dense(hp.Int("units", 4, 32, step=4), activation="relu"),
-            layers.Dropout(0.2),
-            layers.Dense(3, activation="softmax"),
-        ]
-    )
-    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def append(path, line):
-    """Add a line in one write, so that it is whole whenever a kill comes."""
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(handle, f"{line}\n".encode())
-    os.close(handle)
-
-
-def tuner_for(kind, folder, real):
-    """The careful tuner of this fault test in ``folder``."""
-    tuner_class = getattr(kt, kind)
-    tuner_class = tuner_class if real else with_formula(tuner_class)
-    own = {"max_trials": 4} if real else OWN[kind]
-    return search.careful(tuner_class)(
-        build if real else space,
-        objective=kt.Objective("val_loss", "min"),
-        progress=False,
-        seed=3,
-        directory=str(folder),
-        project_name="search",
-        **own,
-    )
-
-
 def run_search(kind, folder, real):
     """Run or resume the search to its end; the body of a child."""
-    tuner = tuner_for(kind, folder, real)
     if real:
-        rng = np.random.default_rng(0)
-        x = rng.random((64, 8, 8, 1), dtype="float32")
-        y = np.eye(3, dtype="float32")[rng.integers(0, 3, 64)]
-        tuner.search(x, y, validation_data=(x, y), epochs=2, batch_size=16, verbose=0)
-    else:
-        tuner.search(folder / "runs.txt")
+        tf.config.run_functions_eagerly(True)  # tracing is what takes time
+        programs.search(search.careful(getattr(kt, kind)), folder, max_trials=4)
+        return
+    call = {"objective": kt.Objective("val_loss", "min"), "progress": False, "seed": 3}
+    call |= {"directory": str(folder), "project_name": kind} | OWN[kind]
+    search.careful(with_formula(getattr(kt, kind)))(space, **call).search(folder / "runs.txt")
 
 
-def child(kind, folder, real):
-    """Fork a child that runs the search; its pid."""
+def start(*arguments):
+    """Fork a child that runs the search: (its pid, a file with the error that ended it)."""
+    reader, writer = os.pipe()
     pid = os.fork()
     if pid:
-        return pid
-    code = 1
+        os.close(writer)
+        return pid, os.fdopen(reader)
+    said = ""
     try:
-        with open(folder / "output.txt", "a") as out:
-            os.dup2(out.fileno(), 1)
-            os.dup2(out.fileno(), 2)
-            run_search(kind, folder, real)
-        code = 0
-    except BaseException:
-        (folder / "error.txt").write_text(traceback.format_exc())
+        run_search(*arguments)
+    except BaseException as error:
+        said = f"{FULL if state.disk_is_full(error) else ''}{traceback.format_exc()}"
     finally:
-        os._exit(code)
+        os.write(writer, said[:20_000].encode())
+        os._exit(0)
+
+
+def end(pid, reader):
+    """Wait for a child: (whether a signal ended it, the error that ended it)."""
+    with reader:
+        said = reader.read()
+    return os.WIFSIGNALED(os.waitpid(pid, 0)[1]), said
 
 
 def trial_files(folder):
-    """{trial id: text of trial.json}, of the search's real project directory."""
-    found = {}
-    for path in folder.glob("search/trial_*/trial.json"):
-        found[path.parent.name.removeprefix("trial_")] = path.read_text()
-    return found
-
-
-def completed(folder):
-    """The trial.json texts of the trials that the disk calls finished."""
-    texts = trial_files(folder)
-    return {i: t for i, t in texts.items() if json.loads(t)["status"] in ("COMPLETED", "FAILED")}
+    """{trial id: text of trial.json}."""
+    return {path.parent.name[6:]: path.read_text() for path in folder.glob("*/trial_*/trial.json")}
 
 
 def started(folder):
     """Ids of the trials that were started, in order, with repetitions."""
     path = folder / "runs.txt"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [line.split()[1] for line in lines if line.startswith("start")]
-
-
-class Count(dict):
-    """Counts that add up."""
-
-    def add(self, name, number=1):
-        """Add to one count."""
-        self[name] = self.get(name, 0) + number
+    return path.read_text().split() if path.exists() else []
 
 
 def uninterrupted(kind, folder, real):
     """(trial files, seconds) of a search that nobody kills."""
-    start = time.monotonic()
-    if os.waitpid(child(kind, folder, real), 0)[1]:
-        sys.exit((folder / "error.txt").read_text())
-    return trial_files(folder), time.monotonic() - start
+    begin = time.monotonic()
+    died, said = end(*start(kind, folder, real))
+    assert not died and not said, said
+    return trial_files(folder), time.monotonic() - begin
 
 
 def chain(kind, root, reference, seconds, rng, real, count, budget):
     """One search, killed and resumed until it ends or the budget of kills is used up."""
     folder = pathlib.Path(tempfile.mkdtemp(dir=root))
-    count.add("searches")
-    kept = {}
-    while True:
+    kept, died = {}, True
+    count["searches"] += 1
+    while died:
         before = len(started(folder))
-        pid = child(kind, folder, real)
-        kill = count.get("kills", 0) < budget
-        if kill:
+        child = start(kind, folder, real)
+        if count["kills"] < budget:
             time.sleep(rng.uniform(0, 0.7 * seconds))
-            os.kill(pid, signal.SIGKILL)
-        status = os.waitpid(pid, 0)[1]
-        died = os.WIFSIGNALED(status)
-        count.add("kills", int(died))
-        if not died and os.waitstatus_to_exitcode(status) != 0:
-            count.add("failed_resumes")
-            print((folder / "error.txt").read_text(), file=sys.stderr)
+            os.kill(child[0], signal.SIGKILL)
+        died, said = end(*child)
+        if said and not died:
+            count["failed_resumes"] += 1
+            print(said, file=sys.stderr)
             return
-        again = set(started(folder)[before:]) & set(kept)
-        count.add("completed_run_again", len(again))
-        now = completed(folder)
-        count.add("lost", sum(now.get(trial_id) != text for trial_id, text in kept.items()))
-        kept = now
-        if not died:
-            break
-        count.add("resumes")
-    count.add("wrong_tables", int(trial_files(folder) != reference))
-    count.add("beyond_max_trials", int(len(trial_files(folder)) > len(reference)))
+        count["completed_run_again"] += len(set(started(folder)[before:]) & set(kept))
+        now = trial_files(folder)
+        count["lost"] += sum(now.get(trial) != text for trial, text in kept.items())
+        kept = {i: t for i, t in now.items() if json.loads(t)["status"] in ("COMPLETED", "FAILED")}
+        count["kills"] += died
+        count["resumes"] += died
+    count["wrong_tables"] += now != reference
+    count["beyond_max_trials"] += len(now) > len(reference)
+
+
+def kill(options):
+    """Kill until the number is reached; the counts."""
+    rng = random.Random(options.seed)
+    total = collections.Counter(dict.fromkeys(("kills", "resumes", *BAD), 0))
+    budgets = [(kind, False, round(options.kills * share)) for kind, share in SHARES.items()]
+    for kind, real, budget in [*budgets, ("RandomSearch", True, options.real)]:
+        count = collections.Counter()
+        with tempfile.TemporaryDirectory(dir=options.folder) as root:
+            whole = pathlib.Path(tempfile.mkdtemp(dir=root))
+            reference, seconds = uninterrupted(kind, whole, real)
+            while count["kills"] < budget and not count["failed_resumes"]:
+                chain(kind, root, reference, seconds, rng, real, count, budget)
+        print(f"{kind}: {len(reference)} trials in {seconds:.2f} s; {dict(count)}", file=sys.stderr)
+        total.update(count)
+    return total
+
+
+def fill_up(disk):
+    """Search on a disk that is full but for a little, free some, go on, to the end; the counts."""
+    ballast, count = [], collections.Counter(full=0, crashed=0)
+    with contextlib.suppress(OSError):
+        while True:
+            ballast.append(disk / f"ballast{len(ballast)}")
+            ballast[-1].write_bytes(b"0" * 4096)
+    said = "not begun"
+    while said and ballast:
+        for path in ballast[-20:]:
+            path.unlink(missing_ok=True)
+        del ballast[-20:]
+        died, said = end(*start("RandomSearch", disk, True))
+        count["crashed"] += died
+        count["full"] += said.startswith(FULL)
+        count["failed_resumes"] += bool(said) and not said.startswith(FULL)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        expected, _ = uninterrupted("RandomSearch", pathlib.Path(elsewhere), True)
+    count["wrong_tables"] += trial_files(disk) != expected
+    return count
 
 
 def main():
-    """Run until the number of kills is reached; print the counts."""
+    """Print the counts."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--real", action="store_true", help="train a small model in every trial")
+    parser.add_argument("--kills", type=int, default=200, help="of searches with a formula")
+    parser.add_argument("--real", type=int, default=3, help="kills of searches that train")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
     parser.add_argument("--folder", help="where to search; a memory disk is faster")
+    parser.add_argument("--disk", type=pathlib.Path, help="the root of a small disk to fill up")
     options = parser.parse_args()
-    rng = random.Random(options.seed)
     gc.collect()
     gc.freeze()
-    total = Count()
-    kinds = KINDS[:1] if options.real else KINDS
-    for kind in kinds:
-        budget = options.kills if options.real else max(1, round(options.kills * SHARES[kind]))
-        count = Count()
-        with tempfile.TemporaryDirectory(dir=options.folder) as root:
-            folder = pathlib.Path(tempfile.mkdtemp(dir=root))
-            reference, seconds = uninterrupted(kind, folder, options.real)
-            while count.get("kills", 0) < budget:
-                chain(kind, root, reference, seconds, rng, options.real, count, budget)
-        print(f"{kind}: {len(reference)} trials in {seconds:.2f} s; {dict(count)}", file=sys.stderr)
-        for name, number in count.items():
-            total.add(name, number)
-    print(json.dumps(total))
-    bad = ("failed_resumes", "completed_run_again", "lost", "wrong_tables", "beyond_max_trials")
-    sys.exit(int(any(total.get(name, 0) for name in bad)))
+    count = fill_up(options.disk) if options.disk else kill(options)
+    print(json.dumps(count))
+    sys.exit(any(count[name] for name in (*BAD, "crashed")))
 
 
 if __name__ == "__main__":
