@@ -1,8 +1,7 @@
 """Judge models honestly: intervals, paired comparisons and the sentence that follows.
 
-A ``level`` is a confidence level between 0 and 1; ``scores`` are a dictionary from a name to one
-score a seed, the same seeds in the same order. What cannot be judged is a ``ValueError``: a missing
-or infinite score, unequal numbers of seeds, too few of them.
+A ``level`` is a confidence level between 0 and 1. What cannot be judged is a ``ValueError``: a
+missing or infinite score, unequal numbers of seeds, too few of them.
 """
 
 import dataclasses
@@ -107,63 +106,3 @@ def verdict(difference, first="tuned model", second="baseline", *, score="test a
         f"{score} is {difference.mean:+.3f} ({ends}), and the interval covers 0. That does not "
         "show that they are equal; more seeds narrow the interval."
     )
-
-
-def mean_ranks(scores, *, direction="min", level=0.95):
-    """Rank of each model or search within every seed, 1 for the best, and its mean over the seeds.
-
-    Returns:
-        A ``pandas.DataFrame``, best mean rank first, with the columns name, rank, low, high (a t
-        interval, cut at 1 and at the number of names; with a handful of seeds a rough one) and
-        first (in how many seeds it was the best). Equal scores share their rank.
-    """
-    import pandas as pd
-    from scipy import stats
-
-    ranks = stats.rankdata(sign_of(direction) * _paired(*scores.values()), axis=0)
-    found = [confidence_interval(one, level) for one in ranks]
-    table = pd.DataFrame({"name": list(scores), "rank": ranks.mean(axis=1)})
-    table["low"] = [max(1.0, one.low) for one in found]
-    table["high"] = [min(float(len(ranks)), one.high) for one in found]
-    table["first"] = (ranks == ranks.min(axis=0)).sum(axis=1)
-    return table.sort_values("rank", kind="stable", ignore_index=True)
-
-
-def any_difference(scores):
-    """Probability of ranks as unequal as these if all names were equally good (Friedman's test).
-
-    The p value for three names or more, by the chi-squared approximation: rough below ten seeds.
-
-    Source: Friedman (1937), "The use of ranks to avoid the assumption of normality", Journal of the
-    American Statistical Association 32; its use for algorithms: Demsar (2006), JMLR 7.
-    """
-    from scipy import stats
-
-    return float(stats.friedmanchisquare(*_paired(*scores.values())).pvalue)
-
-
-def paired_table(scores, against, *, direction="min", level=0.95):
-    """Every name against one of them, paired by seed, with intervals that hold all together.
-
-    With k comparisons each interval has the level 1 - (1 - level) / k (Bonferroni), so that the
-    chance that one of them misses is at most 1 - level.
-
-    Returns:
-        A ``pandas.DataFrame`` with the columns name, gain (mean over the seeds, positive where the
-        name is better than ``against``), low, high and verdict ("better", "worse" or "cannot be
-        told apart").
-
-    Source: Dunn (1961), "Multiple comparisons among means", Journal of the American Statistical
-    Association 56.
-    """
-    import pandas as pd
-
-    table = dict(zip(scores, sign_of(direction) * _paired(*scores.values()), strict=True))
-    base = table.pop(against)
-    each = 1 - (1 - share("level", level)) / len(table)
-    rows = []
-    for name, values in table.items():
-        gain = paired_difference(base, values, each)
-        word = "better" if gain.low > 0 else "worse" if gain.high < 0 else "cannot be told apart"
-        rows.append((name, gain.mean, gain.low, gain.high, word))
-    return pd.DataFrame(rows, columns=["name", "gain", "low", "high", "verdict"])

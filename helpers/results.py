@@ -7,7 +7,6 @@ returns; a ``direction`` is "min" where a lower score is better, else "max".
 """
 
 import contextlib
-import dataclasses
 import io
 import math
 import os
@@ -294,64 +293,3 @@ def small_search(images, *, epochs, batch_size, directory="log", project_name=""
     fit = {"validation_data": (images.x_val, images.y_val), "callbacks": [stopper], "verbose": 0}
     tuner.search(images.x_train, images.y_train, epochs=epochs, batch_size=batch_size, **fit)
     return tuner
-
-
-@dataclasses.dataclass(frozen=True)
-class RecordedTuners:
-    """The shipped comparison of five searches, made by ``python -m tools.record_tuners``.
-
-    Attributes:
-        runs: dictionary from a search's name to its trials tables, one a seed; they have the
-            columns of ``trials_table`` and of ``costs``.
-        epochs: a ``pandas.DataFrame`` with one row an epoch: search, seed, trial, epoch, val_loss
-            and val_accuracy.
-        judged: one row a search and seed: its best hyperparameters, trained again under a new seed,
-            on images that no search has seen: loss and accuracy.
-        settings: budget, data and seeds, a dictionary.
-    """
-
-    runs: dict
-    epochs: object
-    judged: object
-    settings: dict
-
-
-def recorded_tuners(folder=RECORDED_TUNERS):
-    """Read the shipped comparison of tuners, made by ``python -m tools.record_tuners``.
-
-    Returns:
-        A ``RecordedTuners``.
-    """
-    import pandas as pd
-
-    folder = pathlib.Path(folder)
-    text = {"trial": str, "tuner/trial_id": str, "message": str}
-    trials = pd.read_csv(folder / "trials.csv", dtype=text).fillna({"message": ""})
-    runs = {}
-    for (name, _seed), part in trials.groupby(["search", "seed"], sort=False):
-        own = part.drop(columns=["search", "seed"]).dropna(axis="columns", how="all")
-        runs.setdefault(name, []).append(own.reset_index(drop=True))
-    epochs = pd.read_csv(folder / "epochs.csv", dtype={"trial": str})
-    judged = pd.read_csv(folder / "judged.csv")
-    return RecordedTuners(runs, epochs, judged, read_json(folder / "settings.json"))
-
-
-def best_by_epochs(table, direction="min"):
-    """The best score against the training epochs spent, so that unequal trials compare fairly.
-
-    Args:
-        table: what ``trials_table`` returns, of one search, in the order in which it was run.
-        direction: "min" when a lower score is better, else "max".
-
-    Returns:
-        A ``pandas.DataFrame`` with the columns epochs (all epochs up to the end of this trial),
-        trial, score and best (NaN until a trial has completed). A failed trial without a history
-        costs no epochs.
-
-    Raises:
-        ValueError: no completed trial, or one whose epochs are unknown: plain KerasTuner's.
-    """
-    curve = best_so_far(table, direction)[["trial", "score", "best"]]
-    unspent = table["epochs"].isna() & (table["status"] != "COMPLETED")
-    curve.insert(0, "epochs", table["epochs"].mask(unspent, 0).cumsum().astype(int))
-    return curve

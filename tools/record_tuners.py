@@ -11,6 +11,10 @@ and the seeds are far apart, since KerasTuner counts its draws up from the seed.
 with a judgement: train its best hyperparameters five times more, under new seeds, and score them on
 images that this seed's searches have not seen. When all seeds are finished, the tables go to
 ``helpers/files/recorded_tuners`` as CSV files; ``--ship`` runs nothing and takes what is finished.
+
+``first_race.csv`` there is not made here. It keeps what notebook 06 compares with: of the record
+that was committed first (252fbb7: seeds 1 to 5, one split, one training per winner) the lowest
+score of each search and seed in trials.csv ("own"), and its loss in judged.csv ("judged").
 """
 
 import argparse
