@@ -103,7 +103,10 @@ def test_a_level_that_is_no_share_and_an_unknown_direction_are_named():
 
 @pytest.mark.parametrize(
     ("low", "high", "word"),
-    [(0.01, 0.03, "better"), (-0.03, -0.01, "worse"), (-0.01, 0.03, "apart"), (0, 0.02, "apart")],
+    [
+        *[(0.01, 0.03, "better"), (-0.03, -0.01, "worse"), (-0.01, 0.03, "apart")],
+        *[(0, 0.02, "apart"), (0.02, 0.02, "no width"), (0.0, 0.0, "no width")],
+    ],
 )
 def test_the_verdict_follows_from_where_the_interval_lies(low, high, word):
     difference = evaluate.Interval((low + high) / 2, low, high, 4, 0.95)
