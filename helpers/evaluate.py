@@ -22,7 +22,8 @@ class Interval:
 
     def __str__(self):
         ends = f"{self.level:.0%} interval {self.low:.3f} to {self.high:.3f}"
-        return f"{self.mean:.3f} ({ends}, n = {self.n})"
+        equal = "; equal values say nothing about their spread" if self.low == self.high else ""
+        return f"{self.mean:.3f} ({ends}, n = {self.n}{equal})"
 
 
 def share(name, value):
@@ -83,8 +84,7 @@ def paired_difference(first, second, level=0.95):
 
     Source: Student (1908), "The probable error of a mean", Biometrika 6, whose example is paired.
     """
-    first, second = _paired(first, second)
-    return confidence_interval(first - second, level)
+    return confidence_interval(np.subtract(*_paired(first, second)), level)
 
 
 def verdict(difference, first="tuned model", second="baseline", *, score="test accuracy"):

@@ -69,6 +69,8 @@ def test_the_probability_is_that_of_friedmans_formula(names):
 def test_equal_values_have_an_interval_of_no_width_and_no_warning():
     found = evaluate.confidence_interval([0.5, 0.5, 0.5])
     assert (found.low, found.high) == (0.5, 0.5)
+    assert "equal values" in str(found)
+    assert "equal values" not in str(evaluate.confidence_interval([0.5, 0.5, 0.6]))
 
 
 WRONG = [
