@@ -21,7 +21,8 @@ class Interval:
 
     def __str__(self):
         ends = f"{self.level:.0%} interval {self.low:.3f} to {self.high:.3f}"
-        return f"{self.mean:.3f} ({ends}, n = {self.n})"
+        equal = "; equal values say nothing about their spread" if self.low == self.high else ""
+        return f"{self.mean:.3f} ({ends}, n = {self.n}{equal})"
 
 
 def share(name, value):
@@ -82,8 +83,7 @@ def paired_difference(first, second, level=0.95):
 
     Source: Student (1908), "The probable error of a mean", Biometrika 6, whose example is paired.
     """
-    first, second = _paired(first, second)
-    return confidence_interval(first - second, level)
+    return confidence_interval(np.subtract(*_paired(first, second)), level)
 
 
 def verdict(difference, first="tuned model", second="baseline", *, score="test accuracy"):
@@ -93,16 +93,16 @@ def verdict(difference, first="tuned model", second="baseline", *, score="test a
         difference: the ``Interval`` of first minus second; higher is better.
         first, second, score: names of the two models and of what was measured.
     """
-    ends = f"{difference.level:.0%} interval {difference.low:+.3f} to {difference.high:+.3f}"
-    seeds = f"Over {difference.n} seeds"
-    if difference.low > 0 or difference.high < 0:
-        side, word = ("above", "better") if difference.low > 0 else ("below", "worse")
-        return (
-            f"{seeds} the {first} is {word} than the {second} by {abs(difference.mean):.3f} in "
-            f"{score} ({ends}): the interval lies wholly {side} 0."
-        )
+    low, high = difference.low, difference.high
+    word = "cannot be told apart from"
+    tail = "it covers 0. That does not show that they are equal; more seeds narrow it"
+    if np.isclose(low, high, rtol=0, atol=1e-12):
+        tail = "it has no width: equal differences say nothing about their spread"
+    elif low > 0 or high < 0:
+        side, word = ("above", "is better than") if low > 0 else ("below", "is worse than")
+        tail = f"it lies wholly {side} 0"
     return (
-        f"{seeds} the {first} and the {second} cannot be told apart: the mean difference in "
-        f"{score} is {difference.mean:+.3f} ({ends}), and the interval covers 0. That does not "
-        "show that they are equal; more seeds narrow the interval."
+        f"Over {difference.n} seeds the {first} {word} the {second}: the mean difference in "
+        f"{score} is {difference.mean:+.3f}. Its {difference.level:.0%} interval is {low:+.3f} to "
+        f"{high:+.3f}, and {tail}."
     )

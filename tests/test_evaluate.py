@@ -69,6 +69,8 @@ def test_the_probability_is_that_of_friedmans_formula(names):
 def test_equal_values_have_an_interval_of_no_width_and_no_warning():
     found = evaluate.confidence_interval([0.5, 0.5, 0.5])
     assert (found.low, found.high) == (0.5, 0.5)
+    assert "equal values" in str(found)
+    assert "equal values" not in str(evaluate.confidence_interval([0.5, 0.5, 0.6]))
 
 
 WRONG = [
@@ -103,7 +105,10 @@ def test_a_level_that_is_no_share_and_an_unknown_direction_are_named():
 
 @pytest.mark.parametrize(
     ("low", "high", "word"),
-    [(0.01, 0.03, "better"), (-0.03, -0.01, "worse"), (-0.01, 0.03, "apart"), (0, 0.02, "apart")],
+    [
+        *[(0.01, 0.03, "better"), (-0.03, -0.01, "worse"), (-0.01, 0.03, "apart")],
+        *[(0, 0.02, "apart"), (0.02, 0.02, "no width"), (0.0, 0.0, "no width")],
+    ],
 )
 def test_the_verdict_follows_from_where_the_interval_lies(low, high, word):
     difference = evaluate.Interval((low + high) / 2, low, high, 4, 0.95)

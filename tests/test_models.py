@@ -1,28 +1,20 @@
 """The models in the notebooks and the models in helpers are the same, layer by layer."""
 
-import pathlib
 import types
 
-import nbformat
 import pytest
 
 from helpers import models
+from tools.simulate import from_cell
 
-NOTEBOOKS = pathlib.Path(__file__).parents[1] / "notebooks"
 SHAPE = types.SimpleNamespace(image_shape=(28, 28, 1), num_classes=10)
 
 
-def function_of(notebook, cell_id):
-    """Run one cell of a notebook by itself and return the function that it defines."""
+def taught(notebook, cell_id):
+    """What a notebook's cell defines, when Keras and the shape of the data are there."""
     import keras
 
-    cells = nbformat.read(NOTEBOOKS / notebook, as_version=4).cells
-    (source,) = [cell.source for cell in cells if cell.id == cell_id]
-    namespace = {"keras": keras, "layers": keras.layers, "data": SHAPE}
-    exec(source, namespace)
-    functions = [v for v in namespace.values() if isinstance(v, types.FunctionType)]
-    assert len(functions) == 1
-    return functions[0]
+    return from_cell(notebook, cell_id, keras=keras, layers=keras.layers, data=SHAPE)
 
 
 def described(model):
@@ -37,8 +29,8 @@ def described(model):
 
 
 def test_the_baseline_of_notebook_01_is_the_helpers_baseline():
-    taught = function_of("01_baseline_cnn.ipynb", "model-build")()
-    assert described(taught) == described(models.build_baseline())
+    model = taught("01", "model-build").build_baseline()
+    assert described(model) == described(models.build_baseline())
 
 
 @pytest.mark.parametrize("values", [{}, {"L1_Conv2D_Filters": 64, "L3_Dense_num": 216}])
@@ -46,12 +38,27 @@ def test_the_hypermodel_of_notebook_02_is_the_helpers_hypermodel(values):
     import keras_tuner as kt
 
     found = []
-    for build in (function_of("02_hypermodel.ipynb", "build"), models.hypermodel()):
+    for build in (taught("02", "build").build, models.hypermodel()):
         hp = kt.HyperParameters()
         build(hp)
         hp.values.update(values)
         found.append((described(build(hp)), hp.get_config()))
     assert found[0] == found[1]
+
+
+def test_05_changes_only_the_dropout_between_the_baseline_and_its_values_in_the_hypermodel():
+    import keras_tuner as kt
+
+    hp = kt.HyperParameters()
+    hp.values = from_cell("05", "final-arms", build_baseline=None, build_tuned=None).by_hand
+    layers, *rest = described(models.hypermodel()(hp))
+    baseline, *others = described(models.build_baseline())
+    (differing,) = [pair for pair in zip(layers, baseline, strict=True) if pair[0] != pair[1]]
+    assert [(name, config["rate"]) for name, config in differing] == [
+        ("Dropout", 0.25),
+        ("Dropout", 0.5),
+    ]
+    assert rest == others
 
 
 def test_the_space_is_the_one_of_the_course():
