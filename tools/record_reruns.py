@@ -28,6 +28,8 @@ TOP = 5
 SIZES = (1 / 2, 1 / 4, 1 / 8)
 MARGIN = 0.01
 SEEDS = (1000, 2000, 3000, 4000, 5000)
+COLUMNS = ("trial", "seed", "parameters", "best_epoch")
+COLUMNS += ("val_loss", "val_accuracy", "last_val_loss", "last_val_accuracy")
 
 
 def build(values):
@@ -61,9 +63,9 @@ def train(row, names, images, seed, settings):
     history = model.fit(images.x_train, images.y_train, validation_data=validation, **fit).history
     losses, accuracies = history["val_loss"], history["val_accuracy"]
     best = losses.index(min(losses))
-    found = {"trial": row["trial"], "seed": seed, "parameters": int(row["parameters"])}
-    found |= {"best_epoch": best + 1, "val_loss": losses[best], "val_accuracy": accuracies[best]}
-    return found | {"last_val_loss": losses[-1], "last_val_accuracy": accuracies[-1]}
+    ends = (losses[best], accuracies[best], losses[-1], accuracies[-1])
+    found = (row["trial"], seed, int(row["parameters"]), best + 1, *ends)
+    return dict(zip(COLUMNS, found, strict=True))
 
 
 def run(directory, seeds):
@@ -85,18 +87,21 @@ def run(directory, seeds):
                 keras.backend.clear_session(free_memory=True)
 
 
-def ship(directory, partly=False):
-    """Write the table of all trainings, best trial first; an unfinished one only ``partly``."""
+def ship(directory, partly=False, target=RERUNS):
+    """Write the table, best trial first: all seeds, or ``partly`` those that are finished."""
     import pandas as pd
 
     order = list(chosen(results.trials_table(record.RECORDED))["trial"])
-    files = sorted((search.log_dir(directory) / "reruns").glob("*.json"))
-    rows = [state.read_json(path) for path in files]
-    if len(rows) < len(order) * len(SEEDS) and not partly:
-        return print(f"Nothing is shipped: {len(rows)} trainings are finished.")
-    rows.sort(key=lambda row: (order.index(row["trial"]), row["seed"]))
-    pd.DataFrame(rows).round(6).to_csv(RERUNS, index=False, lineterminator="\n")
-    print(f"{RERUNS} now holds {len(rows)} trainings.")
+    files = (search.log_dir(directory) / "reruns").glob("*.json")
+    rows = pd.DataFrame(map(state.read_json, files), columns=COLUMNS)
+    whole = rows.groupby("seed")["trial"].transform("size") == len(order)
+    done = sorted(set(rows.loc[whole, "seed"]))
+    if not done or (set(SEEDS) - set(done) and not partly):
+        print(f"Nothing is shipped: of the seeds {SEEDS}, {done} are finished.")
+        return
+    rows = rows[whole].sort_values("seed").set_index("trial").loc[order].reset_index()
+    rows.round(6).to_csv(target, index=False, lineterminator="\n")
+    print(f"{target} now holds {len(rows)} trainings.")
 
 
 def main(arguments=None):
