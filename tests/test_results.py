@@ -136,16 +136,6 @@ def test_the_history_is_one_row_an_epoch_of_each_execution(project):
     assert first["loss"].tolist() == [3, 2] and first["val_loss"].isna().tolist() == [False, True]
 
 
-def test_the_best_epoch_of_each_trial_brings_all_metrics_with_it(project):
-    rows = results.best_epochs(project)
-    assert rows["trial"].tolist() == ["00", "01"]
-    assert rows["epoch"].tolist() == [2, 2] and rows["execution"].tolist() == [1, 2]
-    assert rows["loss"].tolist() == [0.5, 0.2]
-    assert results.best_epochs(project, direction="max")["val_loss"].tolist() == [0.7, 0.5]
-    with pytest.raises(KeyError, match="val_auc"):
-        results.best_epochs(project, "val_auc")
-
-
 def test_equal_scores_stay_in_the_order_of_their_trials():
     table = table_of([0.2, 0.1, 0.2, 0.1], 1)
     assert results.ranked(table)["trial"].tolist() == ["01", "03", "00", "02"]
