@@ -19,8 +19,9 @@ class Importance:
 
     Attributes:
         table: a ``pandas.DataFrame`` with the columns hyperparameter, importance (how much of R2 is
-            lost when its values are shuffled), spread (standard deviation over shuffles) and active
-            (in how many trials). Importance and spread are NaN where that is fewer than 5.
+            lost when its values are shuffled, mean over resamples), spread (standard deviation over
+            resamples), first (share of resamples in which it is the largest) and active (in how
+            many trials). Importance and spread are NaN where that is fewer than 5.
         r2: the surrogate's R2 on trials that it has not seen (1 perfect, 0 as good as the mean).
         trials: how many completed trials it learned from.
     """
@@ -36,14 +37,14 @@ class Importance:
 
     @property
     def sentence(self):
-        """What the surrogate's score means for the reader."""
+        """What the surrogate's score means for the reader, and how sure the first place is."""
         score = f"R2 = {self.r2:.2f} on unseen trials, from {self.trials} trials"
         if self.trusted:
-            return f"The bars can be read: {score}."
-        why = "the surrogate predicts no score worth explaining"
-        if self.trials < TRUSTED_TRIALS:
-            why = f"fewer than {TRUSTED_TRIALS} trials say too little"
-        return f"Do not read the bars: {score}; {why}."
+            top = self.table.iloc[0]
+            order = f"{top['hyperparameter']} comes first in {top['first']:.0%} of the resamples"
+            return f"The bars can be read: {score}. {order}."
+        why = "too few" if self.trials < TRUSTED_TRIALS else "too poor a surrogate"
+        return f"Do not read the bars: {score}; that is {why}."
 
 
 def encode(table, *, seed=1):
@@ -70,13 +71,15 @@ def encode(table, *, seed=1):
     return pd.DataFrame(encoded, index=table.index, dtype=float)
 
 
-def importance(table, *, seed=1, repeats=20, folds=5):
-    """Importance of each hyperparameter, from a random forest fitted to the completed trials.
+def importance(table, *, seed=1, resamples=50, shuffles=5):
+    """Importance of each hyperparameter, from random forests fitted to the completed trials.
 
-    The forest predicts the score from the hyperparameters. Its R2 and the importance both come from
-    trials that it was not fitted on (cross-validation). The importance of a hyperparameter is what
-    R2 loses when its values are shuffled among the trials in which it is active, ``repeats`` times
-    a fold. So one that is active in few trials can explain little of the whole.
+    A forest predicts the score from the hyperparameters. Each resample draws one trial less than
+    there are, with replacement, fits a forest and asks it about the trials that were not drawn.
+    From those come its R2 and the importance of a hyperparameter: what R2 loses when its values are
+    shuffled. (Where it is inactive it has random values, so it can explain little of the whole when
+    it is active in few trials.) The spread over resamples says what other trials would have said,
+    a little too much of it, as a resample holds fewer different ones.
 
     Returns:
         An ``Importance``, most important hyperparameter first.
@@ -89,35 +92,31 @@ def importance(table, *, seed=1, repeats=20, folds=5):
     """
     import pandas as pd
     from sklearn.ensemble import RandomForestRegressor
-    from sklearn.model_selection import KFold
 
-    rows = completed(table, need=5)
-    rows = rows[np.isfinite(rows["score"])]
+    rows = completed(table[np.isfinite(table["score"])], need=5)
     encoded = encode(rows)
-    active = rows[encoded.columns].notna()
-    counts = active.sum()
-    names = [name for name in encoded if counts[name] >= RARE_TRIALS]
+    active = rows[encoded.columns].notna().sum()
+    names = [name for name in encoded if active[name] >= RARE_TRIALS]
     x, score = encoded[names].to_numpy(), rows["score"].to_numpy()
-    total = float(np.sum((score - score.mean()) ** 2))
-    if not names or total == 0:
+    if not names or np.ptp(score) == 0:
         raise ValueError("Importance needs a hyperparameter that varies and scores that differ.")
-    rng = np.random.default_rng(seed)
-    error, lost = 0.0, np.zeros((repeats, len(names)))
-    for train, held_out in KFold(min(folds, len(rows)), shuffle=True, random_state=seed).split(x):
-        forest = RandomForestRegressor(100, random_state=seed).fit(x[train], score[train])
-        squared = np.sum((forest.predict(x[held_out]) - score[held_out]) ** 2)
-        error += squared
-        for column, name in enumerate(names):
-            where = np.flatnonzero(active[name].iloc[held_out])
-            shuffled = np.tile(x[held_out], (repeats, 1, 1))
-            for copy in shuffled:
-                copy[where, column] = copy[rng.permutation(where), column]
-            predicted = forest.predict(shuffled.reshape(-1, len(names))).reshape(repeats, -1)
-            lost[:, column] += np.sum((predicted - score[held_out]) ** 2, axis=1) - squared
-    lost = pd.DataFrame(lost / total, columns=names)
-    found = pd.DataFrame({"importance": lost.mean(), "spread": lost.std(ddof=0), "active": counts})
-    found = found.sort_values("importance", ascending=False).rename_axis("hyperparameter")
-    return Importance(found.reset_index(), 1 - error / total, len(rows))
+    rng, errors = np.random.default_rng(seed), []
+    for number in range(resamples):
+        drawn = rng.integers(len(x), size=len(x) - 1)
+        unseen = np.setdiff1d(np.arange(len(x)), drawn)
+        forest = RandomForestRegressor(50, random_state=number).fit(x[drawn], score[drawn])
+        asked = np.tile(x[unseen], (1 + len(names), shuffles, 1))  # the first one stays as it is
+        for i in range(len(names)):
+            asked[i + 1, :, i] = rng.permutation(asked[i + 1, :, i])
+        predicted = forest.predict(asked.reshape(-1, len(names))).reshape(1 + len(names), -1)
+        errors.append(np.mean((predicted - np.tile(score[unseen], shuffles)) ** 2, axis=1))
+    errors = np.array(errors) / score.var()
+    lost = pd.DataFrame(errors[:, 1:] - errors[:, :1], columns=names)
+    first = lost.idxmax(axis=1).value_counts(normalize=True).reindex(active.index, fill_value=0.0)
+    found = {"importance": lost.mean(), "spread": lost.std(), "first": first, "active": active}
+    found = pd.DataFrame(found).sort_values("importance", ascending=False)
+    r2 = float(1 - errors[:, 0].mean())
+    return Importance(found.reset_index(names="hyperparameter"), r2, len(rows))
 
 
 def space_size(space):
@@ -149,33 +148,47 @@ def space_size(space):
     return count(space.space, {})
 
 
-def told_apart(table, noise, *, runs=None, level=0.95, direction="min"):
-    """Which trials can be told apart from the best one, given the noise between seeds.
+def luck(noise, models=2, *, runs=None, level=0.95):
+    """The difference that luck alone explains between the best and the worst of equal models.
 
-    Two single runs of equally good models differ by noise times the square root of 2, so a trial is
-    told apart when it is further from the best than the quantile of that. The best was chosen
-    because it looked best, which makes the test too ready to tell apart rather than too slow.
+    Of so many equally good models, trained once each, the scores differ by more with a probability
+    of 1 - level only: a quantile of the studentized range. For two models it is Student's t times
+    the square root of 2. The noise is taken to be the same for all.
 
     Args:
-        table: what ``results.trials_table`` returns.
         noise: standard deviation of the score of one model between seeds, in the score's unit.
-        runs: how many seeds the noise was measured with (Student's t); None takes it as known.
+        models: how many were trained; of a search, all its trials, as any could look best.
+        runs: how many seeds the noise was measured with; None takes it as known. Of several models
+            together, 1 more than their degrees of freedom.
         level: confidence level, between 0 and 1.
-        direction: "min" when a lower score is better, else "max".
 
-    Returns:
-        The completed trials, best first, with the new columns difference (to the best, 0 or more)
-        and told_apart (a Boolean). ``attrs["limit"]`` is the smallest difference told apart.
+    Source: Tukey (1953), "The problem of multiple comparisons", in Collected Works VIII (1994).
     """
     from scipy import stats
 
     if not noise >= 0 or (runs is not None and runs < 2):
         raise ValueError(f"noise is {noise!r} of {runs} runs: a standard deviation needs 2 or more")
+    freedom = runs - 1 if runs else math.inf
+    return float(noise * stats.studentized_range.ppf(share("level", level), models, freedom))
+
+
+def told_apart(table, noise, *, direction="min", **options):
+    """Which trials can be told apart from the best one, given the noise between seeds.
+
+    The best was chosen because it looked best. So a trial is told apart when it is further from it
+    than ``luck`` explains among all trials of the table.
+
+    Args:
+        table: what ``results.trials_table`` returns.
+        noise: see ``luck``.
+        direction: "min" when a lower score is better, else "max".
+        options: runs and level, see ``luck``.
+
+    Returns:
+        The completed trials, best first, with the new columns difference (to the best, 0 or more)
+        and told_apart (a Boolean).
+    """
     rows = ranked(table, direction)
-    tail = 0.5 + share("level", level) / 2
-    quantile = stats.norm.ppf(tail) if runs is None else stats.t.ppf(tail, runs - 1)
-    limit = float(quantile * math.sqrt(2) * noise)
-    rows["difference"] = sign_of(direction) * (rows["score"] - rows["score"].iloc[0])
-    rows["told_apart"] = rows["difference"] > limit
-    rows.attrs["limit"] = limit
-    return rows
+    difference = sign_of(direction) * (rows["score"] - rows["score"].iloc[0])
+    limit = luck(noise, max(2, len(rows)), **options)
+    return rows.assign(difference=difference, told_apart=difference > limit)

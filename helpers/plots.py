@@ -217,9 +217,9 @@ def importance(found, ax=None):
     colour = COLOURS["blue"] if found.trusted else "#C8C8C8"
     ax.barh(labels, table["importance"], xerr=table["spread"], color=colour, capsize=4)
     ax.axvline(0, color=COLOURS["black"], linewidth=1)
-    title = "Not to be trusted: do not read the bars"
+    title, top = "Not to be trusted: do not read the bars", found.table.iloc[0]
     if found.trusted:
-        title = f"{_literal(found.table['hyperparameter'].iloc[0])} matters most"
+        title = f"{_literal(top['hyperparameter'])} comes first in {top['first']:.0%} of resamples"
     title += f"\n(surrogate: R2 = {found.r2:.2f}, {found.trials} trials)"
-    ax.set(title=title, xlabel="R2 lost when the values are shuffled")
+    ax.set(title=title, xlabel="R2 lost when the values are shuffled (line: spread of resamples)")
     return ax

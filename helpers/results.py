@@ -193,17 +193,6 @@ def best_so_far(table, direction="min"):
     return pd.DataFrame({"trials": trials, "trial": table["trial"], "score": scores, "best": best})
 
 
-def best_epochs(source, objective="val_loss", direction="min"):
-    """Every metric at the epoch of each trial at which the metric ``objective`` is best.
-
-    Returns:
-        One row of ``history_table`` a trial; of several executions the best one is taken.
-    """
-    history = history_table(source).dropna(subset=objective)
-    order = sign_of(direction) * history[objective]
-    return history.loc[order.groupby(history["trial"], sort=False).idxmin()].reset_index(drop=True)
-
-
 def compare(searches, *, direction="min", level=0.95):
     """Several searches in one table, one row a search, each over one or more seeds.
 

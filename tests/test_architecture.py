@@ -209,6 +209,34 @@ def test_the_image_model_fails_a_trial_whose_loss_is_nan_under_any_objective(sho
     assert "FailedTrialError" in results.failed(table)["message"][0]
 
 
+class Later(kt.HyperModel):
+    """Its loss is NaN from the second epoch on; half of its models are refused."""
+
+    def __init__(self, refused):
+        self.refused = refused
+
+    def build(self, hp):
+        if hp.Int("units", 1, 2) == self.refused:
+            raise kt.errors.FailedTrialError("refused")
+        return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+
+    def fit(self, hp, model, **kwargs):
+        history = keras.callbacks.History()
+        history.history = {"val_loss": [1.0, float("nan")]}
+        return history
+
+
+def test_a_late_divergence_completes_and_refused_defaults_end_plain_keras_tuner(tmp_path):
+    given = {"objective": LOSS, "directory": tmp_path, "max_trials": 2}
+    tuner = kt.GridSearch(Later(2), **given, project_name="later")
+    tuner.search(verbose=0)
+    table = results.trials_table(tuner).set_index("units")
+    assert table["status"].to_dict() == {1: "COMPLETED", 2: "FAILED"}
+    assert table.loc[1, "score"] == 1.0
+    with pytest.raises(kt.errors.FailedTrialError):
+        kt.GridSearch(Later(1), **given, project_name="default")
+
+
 # Known values, narrowed spaces, folds
 
 
@@ -305,6 +333,14 @@ def front_of(scores, parameters):
     names = {"results": results, "table": pd.DataFrame(made)}
     exec(CELLS["size-front"], names)
     return names["marked"]
+
+
+def test_a_trial_in_a_dent_of_the_front_wins_at_no_rate(shown):
+    front = front_of([0.70, 0.71, 0.80], [100, 200, 400])
+    assert front["pareto"].all()
+    rates = np.linspace(0, 1, 1001)
+    won = {shown.cost(front["score"], front["parameters"], rate).idxmin() for rate in rates}
+    assert won == {0, 2}
 
 
 def test_the_pareto_front_is_what_no_trial_beats_in_both():

@@ -42,10 +42,28 @@ def shares(table, **options):
 
 def test_importance_of_the_recorded_search_is_what_notebook_04_reads():
     table = results.trials_table(results.recorded())
-    share = shares(table)
-    assert share.index[0] == "L3_Dense_num" and share.iloc[0] > 0.8
-    assert (share.iloc[1:] < 0.3).all() and (share > 0).all()
-    pd.testing.assert_series_equal(share, shares(table))  # the same seed, the same numbers
+    found = insight.importance(table, resamples=20)
+    rows = found.table.set_index("hyperparameter")
+    assert rows.index[0] == "L3_Dense_num" and rows["first"].iloc[0] > 0.6
+    assert f"{rows['first'].iloc[0]:.0%}" in found.sentence and "L3_Dense_num" in found.sentence
+    assert rows["first"].sum() == pytest.approx(1) and (rows["importance"] > 0).all()
+    pd.testing.assert_frame_equal(found.table, insight.importance(table, resamples=20).table)
+    better = (results.ranked(table).head(round(share * 50)) for share in (0.9, 0.5))
+    worse = [insight.importance(rows, resamples=20) for rows in better]
+    assert found.r2 > worse[0].r2 > 0 > worse[1].r2 and not worse[1].trusted
+    assert worse[0].table["first"].max() < rows["first"].max()
+
+
+def test_the_spread_of_an_importance_covers_what_other_trials_would_say():
+    def other(seed):
+        rng = np.random.default_rng(seed)
+        a, b = rng.integers(0, 16, (2, 30))
+        return searched(0.1 * (a + b) + rng.normal(0, 0.3, 30), a=a, b=b)
+
+    found = [insight.importance(other(seed), resamples=12).table for seed in range(12)]
+    found = pd.concat(found).set_index("hyperparameter").loc["a"]
+    assert 0.8 < found["spread"].mean() / found["importance"].std() < 3
+    assert 0.2 < found["first"].mean() < 0.8  # two equal causes: nobody is safely first
 
 
 def test_importance_finds_what_the_score_was_made_of():
@@ -82,11 +100,11 @@ def test_whether_a_hyperparameter_was_active_cannot_be_read_from_its_encoding():
 
 
 def test_a_parent_and_its_children_keep_what_is_their_own():
-    share = shares(layered(lambda layers, units: 1.0 * layers), repeats=5)
+    share = shares(layered(lambda layers, units: 1.0 * layers), resamples=20)
     # Shuffled values of a lone cause lose about twice the variance; 0.6 if the children tell.
     assert share["layers"] > 1.5 and abs(share[["u0", "u1", "u2"]]).max() < 0.05
     table = layered(lambda layers, units: np.where(layers == 2, units[1] / 32, 1.0))
-    share = shares(table, repeats=5)
+    share = shares(table, resamples=20)
     assert share["u1"] > 0.4 and share["layers"] > 0.2
     assert abs(share[["u0", "u2"]]).max() < 0.1
 
@@ -95,7 +113,7 @@ def test_a_rare_hyperparameter_is_not_judged_and_an_infinite_score_is_left_out()
     table = layered(lambda layers, units: 1.0 * layers)
     table["rare"] = np.where(np.arange(len(table)) < 4, table["score"], math.nan)
     table.loc[5, "score"] = math.inf
-    found = insight.importance(table, repeats=2)
+    found = insight.importance(table, resamples=3)
     rows = found.table.set_index("hyperparameter")
     assert rows["active"].to_dict() == table.drop(index=5)[list(rows.index)].count().to_dict()
     assert rows.index[-1] == "rare" and rows["importance"].isna().sum() == 1
@@ -137,13 +155,32 @@ def test_the_size_of_a_space_is_that_of_a_full_grid_search(tmp_path):
 def test_trials_nearer_than_the_noise_are_not_told_apart():
     table = searched([0.30, 0.31, 0.50])
     rows = insight.told_apart(table, 0.02)
-    assert rows["told_apart"].tolist() == [False, False, True]
-    assert rows.attrs["limit"] == pytest.approx(1.959964 * math.sqrt(2) * 0.02, rel=1e-6)
-    wider = insight.told_apart(table, 0.02, runs=3)
-    assert wider.attrs["limit"] == pytest.approx(4.302653 * math.sqrt(2) * 0.02, rel=1e-6)
+    assert rows["told_apart"].tolist() == [False, False, True] and not rows.attrs
+    assert rows["difference"].tolist() == pytest.approx([0, 0.01, 0.2])
+    assert not insight.told_apart(table, 0.02, runs=2)["told_apart"].any()
     upward = insight.told_apart(table, 0.02, direction="max")
     assert upward["trial"].tolist() == ["02", "01", "00"]
     assert upward["told_apart"].tolist() == [False, True, True]
+    assert insight.told_apart(table.head(1), 0.02)["told_apart"].tolist() == [False]
     for noise, runs in ((-1, None), (math.nan, None), (0.1, 1)):
         with pytest.raises(ValueError, match="noise"):
             insight.told_apart(table, noise, runs=runs)
+
+
+def test_the_luck_of_two_is_students_t_and_that_of_many_is_larger():
+    assert insight.luck(0.02) == pytest.approx(1.959964 * math.sqrt(2) * 0.02, rel=1e-4)
+    assert insight.luck(0.02, runs=3) == pytest.approx(4.302653 * math.sqrt(2) * 0.02, rel=1e-4)
+    assert insight.luck(1, 10) == pytest.approx(4.474, abs=0.001)  # tables of the studentized range
+    assert insight.luck(1, 50) == pytest.approx(5.646, abs=0.001)
+
+
+@pytest.mark.parametrize(("models", "runs"), [(2, None), (10, None), (10, 3), (50, 33)])
+def test_equal_models_are_told_apart_in_one_search_of_twenty(models, runs):
+    rng = np.random.default_rng(1)
+    ranges = np.ptp(rng.normal(size=(20_000, models)), axis=1)
+    noise = 1 if runs is None else np.sqrt(rng.chisquare(runs - 1, 20_000) / (runs - 1))
+    assert np.mean(ranges > noise * insight.luck(1, models, runs=runs)) == pytest.approx(
+        0.05, abs=0.006
+    )
+    if (models, runs) == (10, None):  # the rule for two, applied to the best of ten, as 04 says
+        assert np.mean(ranges > insight.luck(1)) == pytest.approx(0.63, abs=0.01)

@@ -100,7 +100,7 @@ def test_the_title_of_slices_names_the_best_values_that_are_active(table):
 
 def test_importance_shows_its_r2_and_goes_grey_when_it_is_poor():
     bars = {"hyperparameter": ["a", "b"], "importance": [0.5, np.nan], "spread": [0, np.nan]}
-    bars = pd.DataFrame(bars | {"active": [50, 3]})
+    bars = pd.DataFrame(bars | {"first": [1, 0], "active": [50, 3]})
     good, poor = (plots.importance(insight.Importance(bars, r2, 50)) for r2 in (0.71, 0.12))
     assert "0.71" in good.get_title(loc="left") and "0.12" in poor.get_title(loc="left")
     assert good.patches[0].get_facecolor() != poor.patches[0].get_facecolor()

@@ -123,12 +123,6 @@ def test_the_history_is_one_row_an_epoch_and_the_best_one_brings_all_metrics_wit
     assert list(history) == ["trial", "execution", "epoch", "loss", "val_loss"]
     assert history["epoch"].tolist() == [1, 2, 3, 1, 2, 1, 2]
     assert history.iloc[-1].tolist() == ["01", 2, 2, 0.2, 0.2]
-    rows = results.best_epochs(project)
-    assert rows["trial"].tolist() == ["00", "01"] and rows["loss"].tolist() == [0.5, 0.2]
-    assert rows["epoch"].tolist() == [2, 2] and rows["execution"].tolist() == [1, 2]
-    assert results.best_epochs(project, direction="max")["val_loss"].tolist() == [0.7, 0.5]
-    with pytest.raises(KeyError, match="val_auc"):
-        results.best_epochs(project, "val_auc")
     # A metric that was not measured in every epoch is filled with NaN.
     executions = [{"loss": [3.0, 2.0], "val_loss": [1.0]}]
     (project / "trial_00" / "history.json").write_text(json.dumps({"executions": executions}))

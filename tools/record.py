@@ -77,13 +77,14 @@ def summary(folder=RECORDED):
     settings = json.loads((pathlib.Path(folder) / "settings.json").read_text())
     done = results.ranked(table)
     best, curve = done.iloc[0], results.best_so_far(table)["best"].tolist()
-    at_best = results.best_epochs(folder).set_index("trial").loc[best.trial]
+    history = results.history_table(folder).set_index(["trial", "epoch"])
+    accuracy = history.loc[(best.trial, best.best_epoch), "val_accuracy"]
     values = [int(best[name]) for name in results.hyperparameters(table)]
     return (
         f"The picture shows the recorded search: {len(done)} trials of {settings['epochs']} epochs "
         f"on the shipped images. Its best trial, with {values[0]} and {values[1]} filters and "
         f"{values[2]} units, reached a validation loss of {best.score:.3f} (accuracy "
-        f"{at_best.val_accuracy:.3f}); the median trial reached {done.score.median():.3f} and the "
+        f"{accuracy:.3f}); the median trial reached {done.score.median():.3f} and the "
         f"worst {done.score.max():.3f}. After 10 trials the best loss was {curve[9]:.3f}."
     )
 
