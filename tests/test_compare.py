@@ -223,7 +223,7 @@ def test_what_notebook_06_says_of_the_record_holds(record):
     assert (random.iloc[:, 5] != bayes.iloc[:, 5]).all()
     # One search that is last under every seed is enough for a small number.
     first, _ = run("judge-any", judged=judged)["shown"]
-    assert float(first[0].split()[-3]) < 0.01
+    assert float(first[0].split()[-3]) < 0.05
     # Ten seeds find half the gain that five find, and to halve it again takes about 30.
     find = run("judge-power", **record)["detectable"]
     assert 2 * find(1, 10) == pytest.approx(find(1, 5), rel=0.1)
