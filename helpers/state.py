@@ -6,7 +6,7 @@ is a copy written after it. So a kill at any moment leaves the state before a st
 never between. Nothing is deleted: what has to make room is moved aside.
 
 KerasTuner has no public hook for some of this. Every private name that is used stands in PRIVATE
-with its reason; ``tests/test_state.py`` fails when KerasTuner changes one.
+with its reason; ``tests/test_search.py`` fails when KerasTuner changes one.
 """
 
 import contextlib

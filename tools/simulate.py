@@ -2,7 +2,7 @@
 
     python -m tools.simulate [experiments, 10000 unless told]
 
-The rules that stand in cells of notebooks 01 and 05 are run from there. About five minutes.
+The rules that stand in cells of notebooks 01, 05 and 06 are run from there. About five minutes.
 """
 
 import sys
@@ -10,6 +10,7 @@ import types
 
 import nbformat
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from helpers import evaluate, rerun
@@ -25,6 +26,8 @@ def from_cell(notebook, cell_id, **names):
 
 luck = from_cell("01", "noise-rule", np=np).luck
 lucks = from_cell("05", "test-lucks", np=np, evaluate=evaluate).lucks
+race = pd.DataFrame({"RandomSearch": [1.0, 2.0], "other": [2.0, 1.0]})
+gains = from_cell("06", "gains", pd=pd, stats=stats, own=race).gains
 
 
 def answers(rng, seeds, images):
@@ -72,7 +75,7 @@ def anew(rng, seeds, images):
 
 def together(rng, names, n):
     """Whether all of 06's intervals against one search hold together."""
-    table = evaluate.paired_table(dict(enumerate(rng.normal(size=(names, n)))), 0)
+    table = gains(pd.DataFrame(rng.normal(size=(n, names))), against=0)
     return ((table["low"] <= 0) & (table["high"] >= 0)).all()
 
 
