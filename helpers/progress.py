@@ -1,5 +1,6 @@
 """One line of progress of a search; KerasTuner's own display clears the cell that it writes to."""
 
+import datetime
 import sys
 import time
 
@@ -73,7 +74,5 @@ def _where():
 
 
 def clock(seconds):
-    """A time as minutes:seconds, or hours:minutes:seconds."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+    """A time as hours:minutes:seconds, without hours where there are none."""
+    return str(datetime.timedelta(seconds=round(seconds))).removeprefix("0:")

@@ -7,7 +7,6 @@ from KerasTuner's environment variables. For several hosts see ``docs/scale_out.
 """
 
 import argparse
-import ast
 import collections
 import contextlib
 import enum
@@ -21,6 +20,7 @@ import sys
 import time
 
 import psutil
+import yaml
 
 from helpers import checks, search, state
 
@@ -276,14 +276,6 @@ def run(
     return Outcome(code, reason, sum(m.deaths for m in members), project, logs)
 
 
-def _value(text):
-    """A command-line value as a number, True, False, None, a list or a string."""
-    with contextlib.suppress(ValueError, SyntaxError):
-        value = ast.literal_eval(text)
-        return text if isinstance(value, tuple) else value  # 0,1 stays what was typed
-    return text
-
-
 def main(arguments=None):
     """Run the command line, which has the arguments and defaults of ``run``; its exit code."""
     parser = argparse.ArgumentParser(
@@ -292,7 +284,7 @@ def main(arguments=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("job")
-    parser.add_argument("-p", "--parameters", nargs=2, type=_value, action="append")
+    parser.add_argument("-p", "--parameters", nargs=2, type=yaml.safe_load, action="append")
     for name, default in run.__kwdefaults__.items():
         kind = {"action": "store_true"} if default is False else {"type": type(default)}
         if default is not None:

@@ -19,8 +19,6 @@ from helpers import fingerprint, preflight, state
 from helpers.progress import Line
 from helpers.state import HISTORY, write_json
 
-__all__ = ["HISTORY", "CarefulMixin", "careful", "log_dir", "named", "trial_seed", "write_json"]
-
 SEED_FOR_ZERO = 2**31 - 1  # KerasTuner takes seed=0 for "no seed": its oracle gets this instead
 NOT_SCORED = (  # arguments that say nothing about a score, or stand elsewhere in the fingerprint
     *("hypermodel", "oracle", "objective", "seed", "directory", "project_name", "overwrite"),

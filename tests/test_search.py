@@ -424,7 +424,7 @@ def test_progress_is_shown_whatever_verbose_says_and_its_last_state_has_all(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert re.fullmatch(
-        r"2 of 2 trials, best val_loss \d\.\d{4} \(trial \d\), \d:\d\d spent", lines[1]
+        r"2 of 2 trials, best val_loss \d\.\d{4} \(trial \d\), \d+:\d\d spent", lines[1]
     )
     make(tmp_path / "quiet", kt.RandomSearch, max_trials=1).search(X, Y, **FIT)
     assert capsys.readouterr().out == "", "Keras' and KerasTuner's bars are off"
