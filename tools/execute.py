@@ -18,7 +18,7 @@ import papermill
 from helpers import checks, rerun, state
 
 OUTPUT_PREFIX = "course_output_"  # tests/sanitize.cfg knows this name too
-STAND_IN = "YOUR_FOLDER"  # what saved notebooks and the sanitised output say instead of that folder
+STAND_IN = "YOUR_FOLDER"  # what saved notebooks and the sanitized output say instead of that folder
 CELL_TIMEOUT = 300  # seconds, as in pyproject.toml
 KEPT_METADATA = ("tags", "slideshow")
 METADATA = {
