@@ -72,7 +72,7 @@ def shown():
     names = {"np": np, "insight": insight, "results": results, "folder": folder, "seed": 1}
     names["full"] = results.trials_table(folder)
     wanted = ("slice-number", "rerun-table", "rerun-noise", "noise-group", "enough-theory")
-    for cell in (*wanted, "pick-draw", "enough-loss"):
+    for cell in (*wanted, "pick-draw", "pick-again", "enough-loss"):
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(cells[cell].source.split("\nfigure, ax")[0], names)
         stored = "".join(one.get("text", "") for one in cells[cell].outputs)
@@ -85,7 +85,8 @@ def test_the_reruns_are_those_of_the_rule_with_the_same_seeds_for_all():
     rows = record_reruns.chosen(results.trials_table(record.RECORDED))
     assert list(table["trial"].drop_duplicates()) == list(rows["trial"])
     assert list(table["parameters"].drop_duplicates()) == list(rows["parameters"])
-    assert set(table.groupby("trial")["seed"].agg(tuple)) == {record_reruns.SEEDS}
+    (seeds,) = set(table.groupby("trial")["seed"].agg(tuple))  # the same ones for all
+    assert len(seeds) >= 2 and seeds == record_reruns.SEEDS[: len(seeds)]
     assert (table["val_loss"] <= table["last_val_loss"]).all()
     assert table["val_loss"].nunique() == len(table)  # no training is another one, or the search's
     assert not set(table["val_loss"]) & set(rows["score"].round(6))
@@ -99,6 +100,7 @@ def test_notebook_04_says_of_the_reruns_what_they_say(shown):
     assert shown["top"]["search"].mean() < shown["top"]["mean"].mean()  # scores too good
     assert 0 < shown["rows"]["told_apart"].sum() < 49  # "a group"
     assert 0 < shown["gain"] < shown["noise"]  # "less than the luck of one training"
+    assert shown["picked"][58] < shown["picked_again"](34)  # "closes it faster"
     curse = shown["best_true"] - shown["best_seen"]
     assert abs(curse[0]) < 0.002 < curse[9] < curse[49]  # "grows with the number of trials"
 
