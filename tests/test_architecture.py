@@ -1,6 +1,7 @@
 """What notebook 07 says about KerasTuner, tested with the notebook's own code on tiny data."""
 
 import pathlib
+import tempfile
 import types
 
 import keras
@@ -49,6 +50,7 @@ def shown():
     """The names that the notebook's cells define, with nothing searched and nothing trained."""
     names = {"keras": keras, "kt": kt, "layers": keras.layers, "np": np, "results": results}
     names |= {"search": search, "data": tiny_data(), "batch_size": 16, "seed": 1}
+    names |= {"tempfile": tempfile}
     for cell in DEFINE:
         exec(CELLS[cell], names)
     for cell in ("rare-weights", "size-rates"):
