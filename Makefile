@@ -48,7 +48,7 @@ help:
 	@echo "make quick    check style and all tests without training, kill or notebook: a minute"
 	@echo "make lint     check the style of modules, tests and notebooks"
 	@echo "make execute  run the notebooks and save them with their outputs"
-	@echo "make record   run or resume the recorded search (75 minutes) and comparison (2.5 hours)"
+	@echo "make record   run or resume the recorded search (75 minutes) , comparison (2.5 hours) and reruns (40 minutes)"
 	@echo "make bench    measure what the search layer costs and saves"
 	@echo "make slides   write the notebooks as slides into build/slides/"
 	@echo "make lock     bring requirements.lock up to date with pyproject.toml"
@@ -101,6 +101,7 @@ execute: $(READY)
 record: $(READY)
 	@$(PY) -m tools.record
 	@$(PY) -m tools.record_tuners
+	@$(PY) -m tools.record_reruns
 
 bench: $(READY)
 	@$(PY) -m tools.bench
