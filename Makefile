@@ -48,7 +48,7 @@ help:
 	@echo "make quick    check style and all tests without training, kill or notebook: a minute"
 	@echo "make lint     check the style of modules, tests and notebooks"
 	@echo "make execute  run the notebooks and save them with their outputs"
-	@echo "make record   run or resume the recorded search (75 minutes) , comparison (2.5 hours) and reruns (40 minutes)"
+	@echo "make record   run or resume the recorded search (75 minutes), comparison (2.5 hours) and reruns (40 minutes)"
 	@echo "make bench    measure what the search layer costs and saves"
 	@echo "make slides   write the notebooks as slides into build/slides/"
 	@echo "make lock     bring requirements.lock up to date with pyproject.toml"
