@@ -24,14 +24,11 @@ def pictures(n, shape=(8, 8), seed=0):
 
 
 def labels_of(counts):
-    """Integer labels with these counts of class 0, 1, ... in a mixed order."""
     return np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
 
 
 @pytest.fixture
 def save(tmp_path):
-    """Save arrays to an .npz and return its path."""
-
     def write(**arrays):
         np.savez(tmp_path / "mine.npz", **arrays)
         return tmp_path / "mine.npz"
@@ -40,7 +37,6 @@ def save(tmp_path):
 
 
 def save_images(folder, classes, size=(8, 8), count=5, mode="L"):
-    """Write ``count`` random images for each class below ``folder``; return the folder."""
     for number, name in enumerate(classes):
         (folder / name).mkdir(parents=True, exist_ok=True)
         channels = () if mode == "L" else (len(mode),)
@@ -50,33 +46,24 @@ def save_images(folder, classes, size=(8, 8), count=5, mode="L"):
 
 
 def save_idx(folder, counts=(3,) * 10, test_counts=(2,) * 10):
-    """Write the four gzipped IDX files of a small dataset; return the folder."""
-    folder.mkdir(parents=True)
+    folder.mkdir()
     arrays = []
     for part in (counts, test_counts):
         arrays += [pictures(sum(part)), labels_of(part).astype(np.uint8)]
     for name, array in zip(data.IDX_FILES, arrays, strict=True):
         header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-        with gzip.open(folder / name, "wb") as file:
-            file.write(header + array.tobytes())
+        (folder / name).write_bytes(gzip.compress(header + array.tobytes()))
     return folder
 
 
 def rows(x):
-    """The images as a set, to compare or intersect."""
     return {image.tobytes() for image in x}
 
 
 def refused(*words, call=data.load_data, **arguments):
-    """The call must raise one short DataError that holds all these words."""
     with pytest.raises(data.DataError) as caught:
         call(**arguments)
-    for word in words:
-        assert word in str(caught.value)
-    assert len(str(caught.value)) < 700
-
-
-# What is shipped, and the split
+    assert [word for word in words if word not in str(caught.value)] == []
 
 
 def test_the_splits_are_those_that_searches_were_made_with(save):
@@ -109,21 +96,16 @@ def test_own_data_without_a_test_part_give_a_fifth_that_never_overlaps(
     save, images, monkeypatch, tmp_path
 ):
     save(x=pictures(100), y=labels_of([50, 30, 20]))
-    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
     for seed in (1, 2):
-        monkeypatch.chdir(tmp_path)
         mine = data.load_data("mine.npz", images=images, seed=seed)
-        monkeypatch.chdir(tmp_path / "elsewhere")
         test = data.load_test(mine)
         assert test.y.sum(axis=0).tolist() == [10, 6, 4]
         parts = [rows(mine.x_train), rows(mine.x_val), rows(test.x)]
         assert len(set.union(*parts)) == sum(map(len, parts)) == (images or 80) + 20
     save(x=pictures(100)[::-1], y=labels_of([50, 30, 20]))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir("/")
     refused("mine.npz", "load_data", call=data.load_test, data=mine)
-
-
-# Arguments
 
 
 def test_a_number_out_of_range_is_refused():
@@ -142,22 +124,14 @@ def test_what_is_no_dataset_is_answered_with_what_is_possible(save, tmp_path, mo
         refused(*said, near.get(dataset, ""), dataset=dataset)
 
 
-# Fashion-MNIST in full, and folders of IDX files
-
-
-def test_fashion_mnist_is_read_from_debians_folder_or_by_keras(monkeypatch, tmp_path):
-    def offline():
-        raise Exception("URL fetch failure")
-
-    monkeypatch.setitem(data.PLACES, "fashion_mnist", tmp_path / "none")
-    loader = types.SimpleNamespace(
-        load_data=lambda: ((pictures(30), np.arange(30) % 10), (pictures(10), np.arange(10)))
-    )
+def test_fashion_mnist_is_read_by_keras_or_from_debians_folder(monkeypatch, tmp_path):
+    parts = [((pictures(30), np.arange(30) % 10), (pictures(10), np.arange(10)))]
+    loader = types.SimpleNamespace(load_data=parts.pop)
     keras = types.SimpleNamespace(datasets=types.SimpleNamespace(fashion_mnist=loader))
     monkeypatch.setitem(sys.modules, "keras", keras)
-    assert len(data.load_test(data.load_data("fashion_mnist")).x) == 10
-    loader.load_data = offline
-    refused("URL fetch failure", *data.IDX_FILES, dataset="fashion_mnist")
+    monkeypatch.setitem(data.PLACES, "fashion_mnist", tmp_path / "none")
+    assert data.load_data("fashion_mnist").y_train.shape == (20, 10)
+    refused("empty list", *data.IDX_FILES, dataset="fashion_mnist")  # as if there were no network
     monkeypatch.setitem(data.PLACES, "fashion_mnist", save_idx(tmp_path / "debian"))
     full = data.load_data("fashion_mnist")
     assert len(data.load_test(full).x) == 20 and full.class_names[0] == "T-shirt/top"
@@ -175,9 +149,6 @@ def test_a_folder_of_idx_files_is_read_and_a_missing_or_damaged_file_is_named(tm
         refused(str(file), dataset=folder)
     file.unlink()
     refused(str(file), dataset=folder)
-
-
-# An own .npz
 
 
 def test_an_npz_is_read_with_and_without_a_test_part(save):
@@ -207,8 +178,7 @@ def test_labels_may_come_in_many_forms(save, labels, names):
     assert mine.class_names == names
     second = rows(x[[0, 2, 5]])
     for images, y in ((mine.x_train, mine.y_train), (mine.x_val, mine.y_val)):
-        for image, label in zip(images, y.argmax(axis=1), strict=True):
-            assert (image.tobytes() in second) == (label == 1)
+        assert [image.tobytes() in second for image in images] == y[:, 1].tolist()
 
 
 def test_pixel_values_from_0_to_1_are_multiplied_by_255(save):
@@ -219,32 +189,22 @@ def test_pixel_values_from_0_to_1_are_multiplied_by_255(save):
         assert found.dtype == dtype and np.allclose(found, whole, atol=1e-3)
 
 
-def with_value(value):
-    x = pictures(12).astype("float32")
-    x[3, 0, 0] = value
-    return x
-
-
 GOOD, Y = pictures(12), labels_of([6, 6])
 PARTED = {"x": None, "y": None, "x_train": GOOD, "y_train": Y, "x_test": GOOD, "y_test": Y}
 NPZ_MISTAKES = {
     "no y": ({"y": None}, ["y"]),
     "flat images": ({"x": pictures(12, (64,))}, ["(12, 64)"]),
     "transparency": ({"x": pictures(12, (8, 8, 4))}, ["(12, 8, 8, 4)"]),
-    "no images": ({"x": GOOD[:0], "y": Y[:0]}, ["classes"]),
     "lengths differ": ({"x": GOOD[:11]}, ["11", "12"]),
-    "NaN pixels": ({"x": with_value(np.nan)}, ["image 3", "nan"]),
-    "values above 255": ({"x": with_value(65535)}, ["image 3", "65535"]),
+    "NaN pixels": ({"x": np.where(GOOD > 200, np.nan, GOOD)}, ["nan"]),
+    "values above 255": ({"x": GOOD * np.uint16(257)}, ["image 0", "65535"]),
     "negative labels": ({"y": Y - 1}, ["-1"]),
-    "halves": ({"y": Y / 2}, ["0.5"]),
     "NaN label": ({"y": np.array([np.nan, *Y[1:]])}, ["nan"]),
     "several labels": ({"y": np.ones((12, 2), int)}, ["(12, 2)"]),
     "single class": ({"y": Y * 0}, ["[0]"]),
     "small class": ({"y": labels_of([10, 2])}, ["class '1'", "2"]),
-    "small class beside test": (PARTED | {"y_train": labels_of([11, 1])}, ["class '1'", "2"]),
     "class missing in test": (PARTED | {"y_test": Y * 0}, ["class '1'", "0 images to test"]),
     "class only in test": (PARTED | {"y_test": labels_of([5, 5, 2])}, ["class '2'", "0 images"]),
-    "other size in test": (PARTED | {"x_test": pictures(12, (9, 8))}, ["9", "8"]),
 }
 
 
@@ -270,15 +230,6 @@ def test_a_damaged_npz_is_refused_and_pickled_code_never_runs(save, tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
-# An own folder of images
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """A folder of five images of 40 x 40 pixels in colour for each of the classes a and b."""
-    return save_images(tmp_path / "photos", ["a", "b"], mode="RGB", size=(40, 40))
-
-
 def test_a_folder_of_grey_images_is_read_and_one_in_colour_makes_all_so(tmp_path, monkeypatch):
     folder = save_images(tmp_path / "photos", ["train", "cat"], size=(6, 9), count=10)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -286,8 +237,7 @@ def test_a_folder_of_grey_images_is_read_and_one_in_colour_makes_all_so(tmp_path
     assert (mine.class_names, mine.image_shape) == (("cat", "train"), (6, 9, 1))
     assert len(data.load_test(mine).x) == 4
     cats = rows(np.asarray(Image.open(path)) for path in (folder / "cat").iterdir())
-    for image, label in zip(mine.x_train, mine.y_train.argmax(axis=1), strict=True):
-        assert (image.tobytes() in cats) == (label == 0)
+    assert [one.tobytes() in cats for one in mine.x_train] == mine.y_train[:, 0].tolist()
     Image.new("RGB", (9, 6), (255, 0, 0)).save(folder / "cat" / "red.png")
     assert data.load_data(folder).image_shape == (6, 9, 3)
 
@@ -296,8 +246,7 @@ def test_a_folder_of_grey_images_is_read_and_one_in_colour_makes_all_so(tmp_path
 def test_transparency_becomes_colour_without_a_warning_and_photos_are_turned_upright(tmp_path):
     folder = save_images(tmp_path / "photos", ["a"], mode="RGBA", size=(8, 6))
     save_images(folder, ["b"], mode="RGB", size=(8, 6))
-    for path in (folder / "b").iterdir():
-        Image.open(path).convert("P").save(path, transparency=bytes(range(256)))
+    Image.new("P", (6, 8)).save(folder / "b" / "p.png", transparency=bytes(range(256)))
     exif = Image.Exif()
     exif[0x0112] = 6
     lying = pictures(1, (6, 8, 3), seed=7)[0]
@@ -315,9 +264,8 @@ def test_train_and_test_folders_are_kept_apart(tmp_path):
     save_images(folder / "test", ["a", "b"], count=3)
     mine = data.load_data(folder)
     assert len(mine.x_train) + len(mine.x_val) == 12
-    assert rows(data.load_test(mine).x) == rows(
-        map(np.asarray, map(Image.open, folder.glob("test/*/*")))
-    )
+    read = [np.asarray(Image.open(path)) for path in folder.glob("test/*/*")]
+    assert rows(data.load_test(mine).x) == rows(read)
     save_images(folder / "test", ["c"])
     refused("'c'", dataset=folder)
     save_images(folder / "val", ["a", "b"])
@@ -327,40 +275,30 @@ def test_train_and_test_folders_are_kept_apart(tmp_path):
 def test_hidden_files_are_ignored(tmp_path):
     folder = save_images(tmp_path / ".hidden" / "photos", ["a", "b"])
     before = data.load_data(folder).digest
-    for name in (".cache", "__MACOSX"):
-        (folder / name).mkdir()
-        (folder / name / "0.png").write_text("not an image")
-    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._0.png", "../README.txt"):
-        (folder / "a" / name).write_text("not an image")
+    (folder / "__MACOSX").mkdir()
+    for name in ("a/.DS_Store", "a/Thumbs.db", "a/desktop.ini", "__MACOSX/0.png", "README.txt"):
+        (folder / name).write_text("not an image")
     assert data.load_data(folder).digest == before
 
 
-def test_sizes_must_be_equal_and_fit_the_memory_or_follow_the_path(photos, save, monkeypatch):
+def test_images_of_different_sizes_too_many_or_damaged_are_named(tmp_path, monkeypatch):
+    photos = save_images(tmp_path / "photos", ["a", "b"], mode="RGB", size=(40, 40))
     Image.new("RGB", (20, 10)).save(photos / "a" / "wide.png")
     refused("wide.png", "(10, 20)", "(40, 40)", "@", dataset=photos)
     mine = data.load_data(f"{photos}@6x5")
     assert (mine.name, mine.image_shape) == (f"{photos}@6x5", (6, 5, 3))
     assert data.load_test(mine).x.shape[1:] == (6, 5, 3)
-    (photos / "a" / "wide.png").unlink()
+    damaged = photos / "a" / "wide.png"
+    damaged.write_bytes((photos / "b" / "1.png").read_bytes()[:1000])
+    refused(str(damaged), dataset=photos)
+    Image.fromarray(np.full((40, 40), 60_000, np.uint16)).save(damaged)
+    refused("wide.png", "I;16", dataset=photos)
+    damaged.unlink()
     monkeypatch.setattr(data, "LARGEST_FOLDER", 10 * 40 * 40 * 3 - 1)
     refused("10 images", "@", dataset=photos)
-    assert data.load_data(f"{photos}@39x40").image_shape == (39, 40, 3)
-
-
-def test_an_image_that_cannot_be_read_and_a_missing_class_are_named(photos):
-    good = (photos / "b" / "1.png").read_bytes()
-    for contents in (b"no image", good[: len(good) // 2]):
-        (photos / "b" / "1.png").write_bytes(contents)
-        refused(str(photos / "b" / "1.png"), dataset=photos)
-    (photos / "b" / "1.png").unlink()
-    Image.fromarray(np.full((40, 40), 60_000, np.uint16)).save(photos / "b" / "deep.png")
-    refused("deep.png", "I;16", dataset=photos)
     shutil.rmtree(photos / "b")
     refused("1 classes", "'a'", dataset=photos)
     refused("no images", dataset=photos / "a")
-
-
-# The script that made the shipped file
 
 
 def test_make_small_never_overwrites_and_writes_nothing_from_other_files(tmp_path):
