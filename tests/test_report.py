@@ -1,7 +1,6 @@
-"""The report of a search, for all kinds of project directories. No test trains a model.
+"""The report of a search, for kinds of searches other than the recorded one that nbval compares.
 
-The cells run in this process; the command, which starts a kernel, runs once. nbval compares the
-page of the recorded search as a whole; here are the other kinds.
+No test trains a model. The cells run in this process; the command, with its kernel, runs once.
 """
 
 import html
@@ -35,12 +34,14 @@ class Page:
 
 
 @pytest.fixture
-def drawn(monkeypatch):
+def shown(monkeypatch):
     """A function that runs the notebook's cells on a project and returns the page."""
 
-    def run(folder, beside=(), direction=""):
+    def run(folder, beside=(), direction="", draw=False):
         made = []
         monkeypatch.setattr(IPython.display, "display", lambda one: made.append(one.data))
+        if not draw:
+            monkeypatch.setattr(plots, "show", lambda figure, alt: None)
         names = {"project": str(folder), "direction": direction, "beside": list(map(str, beside))}
         for source in CODE[1:]:  # the first has the parameters
             exec(source, names)
@@ -49,20 +50,12 @@ def drawn(monkeypatch):
     return run
 
 
-@pytest.fixture
-def shown(drawn, monkeypatch):
-    """As ``drawn``, with figures drawn, but not as pixels."""
-    monkeypatch.setattr(plots, "show", lambda figure, alt: None)
-    return drawn
-
-
 def item(kind, name, conditions=(), **config):
-    parents = [{"config": {"name": parent, "values": values}} for parent, values in conditions]
-    return {"class_name": kind, "config": {"name": name, "conditions": parents, **config}}
+    return {"class_name": kind, "config": {"name": name, "conditions": conditions, **config}}
 
 
 SPACE = [item("Int", "units", **UNITS), item("Choice", "kind", values=["adam", "sgd"])]
-SPACE += [item("Int", "more", [("kind", ["sgd"])], **UNITS)]
+SPACE += [item("Int", "more", [{"config": {"name": "kind", "values": ["sgd"]}}], **UNITS)]
 
 
 def trial(folder, number, values, score, *, space=SPACE, status="COMPLETED", message=None, **more):
@@ -84,24 +77,18 @@ def trial(folder, number, values, score, *, space=SPACE, status="COMPLETED", mes
 
 
 def formula(folder, trials=4, *, curves=True, **more):
-    """A search whose score depends on the units; one in two trials takes sgd."""
     rng = np.random.default_rng(0)
     for number in range(trials):
-        units = int(8 * rng.integers(1, 9))
-        score = 0.3 + 0.002 * abs(units - 48) + 0.01 * rng.random()
-        values = {"units": units, "kind": ["adam", "sgd"][number % 2]}
+        values = {"units": int(8 * rng.integers(1, 9)), "kind": ["adam", "sgd"][number % 2]}
+        score = 0.3 + 0.01 * rng.random()
         own = [[score + 0.2, score, score + 0.1]] if curves else None
         trial(folder, number, values, score, curves=own, **more)
     if curves:
-        objective = f'Objective(name="{more.get("name", "val_loss")}", direction="min")'
+        objective = 'Objective(name="val_loss", direction="min")'
         fit = {"x": "uint8 (1200, 28, 28, 1) sha256 01234567", "epochs": 3, "batch_size": 64}
         fingerprint = {"tuner": "RandomSearch", "objective": objective, "seed": 7, "fit": fit}
         (folder / "fingerprint.json").write_text(json.dumps(fingerprint))
     return folder
-
-
-def best_of(folder, direction="min"):
-    return results.ranked(results.trials_table(folder), direction).iloc[0]
 
 
 def test_trials_without_a_score_come_last_and_are_listed_by_reason(tmp_path, shown):
@@ -116,12 +103,10 @@ def test_trials_without_a_score_come_last_and_are_listed_by_reason(tmp_path, sho
     (folder / "trial_02" / "history.json").write_text("[")
     (folder / "oracle.json").write_text("")
     page = shown(folder)
-    start = next(i for i, row in enumerate(page.rows) if row[:2] == ["#", "trial"])
-    rows = page.rows[start + 1 : start + 9]
-    ranked = results.ranked(results.trials_table(folder))["trial"][:3]
-    assert [row[1] for row in rows] == [*ranked, "03", "04", "05", "06", "07"]
+    ranked = list(results.ranked(results.trials_table(folder))["trial"][:3])
+    listed = [row[1] for row in page.rows if re.fullmatch("0[0-7]", row[1])]
+    assert listed == [*ranked, "03", "04", "05", "06", "07"]
     assert ["2", "failed", "ValueError: too <small>: …/y", "03, 04"] in page.rows
-    assert {row[3] for row in page.rows[start + 9 :]} >= {"05", "06", "07"}
     assert "not finished" in page.text.split("\n")[0]
     assert ["more", "8 to 64 in steps of 8", "only when kind is sgd"] in [r[:3] for r in page.rows]
 
@@ -138,7 +123,7 @@ def test_searches_with_nothing_to_rank_or_compare_are_reported(tmp_path, shown):
 
 def test_repeated_trainings_say_how_many_cannot_be_told_apart(tmp_path, shown):
     for number, score in enumerate([0.30, 0.31, 0.50]):
-        curves = [[score + 0.3, score - 0.01], [score + 0.3, score + 0.01]]
+        curves = [[score + 0.3, score + change] for change in (-0.01, 0.01)]
         trial(tmp_path / "twice", number, {"units": 8 * (number + 1)}, score, curves=curves)
     answer = shown(tmp_path / "twice").text.split("\n")[0]
     assert "1 other trial cannot be told apart" in answer and "at epoch 2 of 2" in answer
@@ -148,7 +133,7 @@ def test_hyperband_trials_of_different_length_are_not_compared(tmp_path, shown):
     for number in range(9):
         more = number >= 6
         values = {"units": 8 + 8 * (number % 6), "tuner/epochs": 9 if more else 3}
-        values |= {"tuner/initial_epoch": 3 if more else 0, "tuner/bracket": 1}
+        values["tuner/initial_epoch"] = 3 if more else 0
         score = 0.5 - 0.01 * number if number else 0.425  # a short one is second
         curves = [[0.9, score, 0.9] * (2 if more else 1)]
         trial(tmp_path / "bands", number, values, score, curves=curves)
@@ -160,41 +145,34 @@ def test_hyperband_trials_of_different_length_are_not_compared(tmp_path, shown):
     assert "6 trials with 3 epochs" in page.text
 
 
-def test_names_and_messages_are_text_and_far_off_scores_out_of_sight(tmp_path, drawn):
+def test_names_and_messages_are_text_and_far_off_scores_out_of_sight(tmp_path, shown):
     folder = tmp_path / "a <i>search</i> & more"
     space = [item("Int", HOSTILE, **UNITS), item("Choice", "x_$_y", values=[HOSTILE, "</td>"])]
     for number in range(12):
         values = {HOSTILE: 8 + 8 * (number % 5), "x_$_y": [HOSTILE, "</td>"][number % 2]}
         trial(folder, number, values, 0.5 + 0.01 * number if number < 11 else 1e9, space=space)
     trial(folder, 30, {HOSTILE: 8}, None, space=space, status="FAILED", message=HOSTILE)
-    page = drawn(folder)
+    page = shown(folder, draw=True)
     assert not {"b", "i"} & page.tags
     assert page.text.count(HOSTILE) >= 12 and "Out of sight" in page.text
 
 
 def test_other_searches_are_in_one_table_if_they_compare(tmp_path, shown):
     first, second = formula(tmp_path / "first"), formula(tmp_path / "second", 3)
-    up = formula(tmp_path / "up", name="val_auc", direction="max")
+    up = formula(tmp_path / "up", curves=False, name="val_auc", direction="max")
     page = shown(first, beside=[second, up])
-    rows = {row[0]: row[1:3] for row in page.rows if row[0] in ("first", "second", "up")}
-    assert rows == {
-        "first": [f"{best_of(first)['score']:#.4g}", "4"],
-        "second": [f"{best_of(second)['score']:#.4g}", "3"],
-    }
+    rows = {row[0]: row[2] for row in page.rows if row[0] in ("first", "second", "up")}
+    assert rows == {"first": "4", "second": "3"}
     assert "says that all used the same data" not in page.text
     fingerprint = second / "fingerprint.json"
     fingerprint.write_text(fingerprint.read_text().replace("1200", "60"))
     assert "says that all used the same data" in shown(first, beside=[second]).text
 
 
-def test_the_objective_is_the_metric_that_equals_the_scores_and_its_direction_never_guessed(
-    tmp_path, shown
-):
+def test_the_objective_is_read_from_the_scores_and_its_direction_never_guessed(tmp_path, shown):
     up = formula(tmp_path / "up", curves=False, name="val_auc", direction="max")
-    best = f"The best is trial {best_of(up, 'max')['trial']}"
-    page = shown(up)
-    assert best in page.text
-    assert any(row[0] == "Objective" and "val_auc" in row[1] for row in page.rows)
+    best = f"The best is trial {results.ranked(results.trials_table(up), 'max')['trial'].iloc[0]}"
+    assert best in shown(up).text
     with pytest.raises(checks.ShortError, match="direction='min'"):
         shown(up, direction="min")
     for path in up.glob("*/trial.json"):
@@ -205,7 +183,6 @@ def test_the_objective_is_the_metric_that_equals_the_scores_and_its_direction_ne
 
 
 def run(*arguments):
-    """The exit code of the command."""
     try:
         return report.main([str(argument) for argument in arguments]) or 0
     except SystemExit as ended:
@@ -226,15 +203,12 @@ def test_the_page_holds_everything_and_fetches_nothing(tmp_path):
     assert str(tmp_path) not in text and "nan" not in page.text
     anchors = set(re.findall(r'href="#?([^"]*)"', text))
     assert anchors and anchors <= set(re.findall(r'id="([^"]*)"', text))
-    facts = {row[0]: row[1] for row in page.rows if len(row) == 2}
-    assert (facts["Seed"], facts["Batch size"], facts["Tuner"]) == ("7", "64", "RandomSearch")
+    assert ["Seed", "7"] in page.rows and ["Batch size", "64"] in page.rows
     assert len((tmp_path / "t.csv").read_text().splitlines()) == 5
     assert sorted(folder.rglob("*")) == before, "nothing is written into the search"
 
 
-def test_nothing_is_overwritten_unless_it_is_allowed_and_a_wrong_call_ends_with_2(
-    tmp_path, capsys, monkeypatch
-):
+def test_nothing_is_overwritten_and_a_wrong_call_ends_with_2(tmp_path, capsys, monkeypatch):
     ended = {"papermill": {"end_time": "2030-01-01T00:00"}}
     monkeypatch.setattr(rerun, "execute", lambda *_, **__: nbformat.v4.new_notebook(metadata=ended))
     folder, page, new = formula(tmp_path / "search"), tmp_path / "mine.html", tmp_path / "new.html"
