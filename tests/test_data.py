@@ -29,11 +29,8 @@ def labels_of(counts):
 
 @pytest.fixture
 def save(tmp_path):
-    def write(**arrays):
-        np.savez(tmp_path / "mine.npz", **arrays)
-        return tmp_path / "mine.npz"
-
-    return write
+    path = tmp_path / "mine.npz"
+    return lambda **arrays: np.savez(path, **arrays) or path
 
 
 def save_images(folder, classes, size=(8, 8), count=5, mode="L"):
@@ -92,9 +89,7 @@ def test_smaller_splits_are_subsets_and_never_mix_training_with_validation(fract
 
 
 @pytest.mark.parametrize("images", [0, 12, 40])
-def test_own_data_without_a_test_part_give_a_fifth_that_never_overlaps(
-    save, images, monkeypatch, tmp_path
-):
+def test_a_fifth_becomes_the_test_that_never_overlaps(save, images, monkeypatch, tmp_path):
     save(x=pictures(100), y=labels_of([50, 30, 20]))
     monkeypatch.chdir(tmp_path)
     for seed in (1, 2):
@@ -165,8 +160,7 @@ def test_an_npz_is_read_with_and_without_a_test_part(save):
 @pytest.mark.parametrize(
     ("labels", "names"),
     [
-        ([7, 3, 7, 3, 3, 7], ("3", "7")),
-        ([1.0, 0.0, 1.0, 0.0, 0.0, 1.0], ("0", "1")),
+        ([7.0, 3.0, 7.0, 3.0, 3.0, 7.0], ("3", "7")),
         (["dog", "cät", "dog", "cät", "cät", "dog"], ("cät", "dog")),
         ([[1], [0], [1], [0], [0], [1]], ("0", "1")),
         ([[0, 1], [1, 0], [0, 1], [1, 0], [1, 0], [0, 1]], ("0", "1")),
@@ -194,7 +188,6 @@ PARTED = {"x": None, "y": None, "x_train": GOOD, "y_train": Y, "x_test": GOOD, "
 NPZ_MISTAKES = {
     "no y": ({"y": None}, ["y"]),
     "flat images": ({"x": pictures(12, (64,))}, ["(12, 64)"]),
-    "transparency": ({"x": pictures(12, (8, 8, 4))}, ["(12, 8, 8, 4)"]),
     "lengths differ": ({"x": GOOD[:11]}, ["11", "12"]),
     "NaN pixels": ({"x": np.where(GOOD > 200, np.nan, GOOD)}, ["nan"]),
     "values above 255": ({"x": GOOD * np.uint16(257)}, ["image 0", "65535"]),
@@ -286,8 +279,7 @@ def test_images_of_different_sizes_too_many_or_damaged_are_named(tmp_path, monke
     Image.new("RGB", (20, 10)).save(photos / "a" / "wide.png")
     refused("wide.png", "(10, 20)", "(40, 40)", "@", dataset=photos)
     mine = data.load_data(f"{photos}@6x5")
-    assert (mine.name, mine.image_shape) == (f"{photos}@6x5", (6, 5, 3))
-    assert data.load_test(mine).x.shape[1:] == (6, 5, 3)
+    assert mine.image_shape == data.load_test(mine).x.shape[1:] == (6, 5, 3)
     damaged = photos / "a" / "wide.png"
     damaged.write_bytes((photos / "b" / "1.png").read_bytes()[:1000])
     refused(str(damaged), dataset=photos)

@@ -4,6 +4,7 @@ Where KerasTuner has no part in what is proven, the job only sleeps or dies, wit
 The Slurm script and the Kubernetes Job are run as docs/scale_out.md has them.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -228,12 +229,11 @@ def job(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
 
 
-def free_port(start=20000):
-    """The first port from ``start`` that is free now."""
-    with socket.socket() as server:
-        if server.connect_ex(("127.0.0.1", start)):
-            return start
-    return free_port(start + 1)
+def free_port():
+    """A port that is free now, of those from which the Slurm script chooses by the job's number."""
+    for port in range(20000, 40000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def test_the_slurm_script_restarts_a_killed_worker_and_ends(start, job, tmp_path):
@@ -265,7 +265,7 @@ def test_the_kubernetes_job_goes_on_when_a_pod_is_started_again(start, job, tmp_
     assert pod["subdomain"] == service["metadata"]["name"]
     assert env["KERASTUNER_ORACLE_PORT"] == str(service["spec"]["ports"][0]["port"])
     env |= {"CHIEF": "127.0.0.1", "CHIEF_LISTENS": "127.0.0.1"}
-    env["KERASTUNER_ORACLE_PORT"] = free_port(8000)
+    env["KERASTUNER_ORACLE_PORT"] = free_port()
     command = [part.replace("/shared", str(tmp_path)) for part in container["command"]]
     chief, killed = (start(*command, JOB_COMPLETION_INDEX=index, **env) for index in (0, 1))
     trial, worker, pid = wait_for(lambda: runs(tmp_path))[0]
