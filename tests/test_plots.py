@@ -28,20 +28,13 @@ def table():
     return pd.DataFrame(columns | {"kind": ["adam", "sgd"] * 6, "flip": [True, False, None] * 4})
 
 
-@pytest.fixture
-def shown(monkeypatch):
-    pieces = []
-    monkeypatch.setattr("IPython.display.display", lambda piece: pieces.append(piece.data))
-    return pieces
-
-
 def stars(ax):
     return [(*line.get_xdata(), *line.get_ydata()) for line in ax.lines if line.get_marker() == "*"]
 
 
-def test_a_figure_is_shown_as_a_picture_with_its_description_or_refused(shown):
-    figure, ax = plots.figure()
-    ax.plot([1, 2])
+def test_a_figure_is_shown_as_a_picture_with_its_description_or_refused(monkeypatch):
+    shown, (figure, _) = [], plots.figure()
+    monkeypatch.setattr("IPython.display.display", lambda piece: shown.append(piece.data))
     plots.show(figure, alt='Loss "falls" & rises')
     assert 'alt="Loss &quot;falls&quot; &amp; rises"' in shown[0]
     picture = re.search(r'src="data:image/png;base64,([^"]+)"', shown[0]).group(1)
