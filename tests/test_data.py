@@ -239,7 +239,8 @@ def test_a_folder_of_grey_images_is_read_and_one_in_colour_makes_all_so(tmp_path
 def test_transparency_becomes_colour_without_a_warning_and_photos_are_turned_upright(tmp_path):
     folder = save_images(tmp_path / "photos", ["a"], mode="RGBA", size=(8, 6))
     save_images(folder, ["b"], mode="RGB", size=(8, 6))
-    Image.new("P", (6, 8)).save(folder / "b" / "p.png", transparency=bytes(range(256)))
+    palette = Image.open(folder / "b" / "1.png").convert("P")
+    palette.save(folder / "b" / "1.png", transparency=bytes(range(256)))
     exif = Image.Exif()
     exif[0x0112] = 6
     lying = pictures(1, (6, 8, 3), seed=7)[0]
