@@ -84,6 +84,7 @@ def test_smaller_splits_are_subsets_and_never_mix_training_with_validation(fract
     for smaller, larger in zip(splits, splits[1:], strict=False):
         assert smaller[0] <= larger[0] and smaller[1] <= larger[1]
     assert not splits[-1][0] & splits[-1][1]
+    assert [set(labels[list(side)]) for side in splits[0]] == [{0, 1, 2}] * 2
     shares = [round(n * fraction) for n in (57, 31, 12)]
     assert np.bincount(labels[list(splits[-1][1])]).tolist() == shares
 
