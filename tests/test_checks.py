@@ -11,8 +11,8 @@ import pytest
 from helpers import checks, rerun
 
 CELLS = [
-    "epochs: int = 2  # passes\nrate: float = 0.1  # learning rate",
-    "from helpers import checks\n\nchecks.parameters(epochs=(1, 500), rate=(0, 1))",
+    "epochs: int = 2\nrate: float = 0.1",
+    "from helpers import checks\nchecks.parameters(epochs=(1, 500), rate=(0, 1))",
     "print(epochs, rate)",
 ]
 
@@ -29,42 +29,24 @@ CELLS = [
         (bool, bool, [True, False], [1, "true"]),
     ],
 )
-def test_a_rule_allows_some_values_and_refuses_others_in_one_sentence(rule, kind, allowed, refused):
+def test_a_rule_allows_some_values_and_refuses_others(rule, kind, allowed, refused):
     assert [checks.problem("name", value, rule, kind) for value in allowed] == [None] * len(allowed)
     for value in refused:
         sentence = checks.problem("name", value, rule, kind)
         assert sentence.startswith("name ") and repr(value) in sentence
-        for limit in rule if isinstance(rule, tuple) else []:
-            assert limit is None or str(limit) in sentence
-
-
-def test_the_nearest_word_is_found_if_there_is_one():
-    for word in ("epoch", "Epochs", "epocs", "e-pochs"):
-        assert "'epochs'" in checks.nearest(word, ["images", "epochs"])
-    assert checks.nearest("zzz", ["images"]) == checks.nearest("images", []) == ""
-    assert "epochs, images" in checks.unknown("zzz", {"images", "epochs"})
 
 
 @pytest.mark.parametrize(
     "lines, words",
     [
-        ("epochs: int = 3", []),
         ("epochs = 10", ["epochs", "1 to 9", "10"]),
-        ("epochs: float = 0.5", ["epochs", "1 to 9", "0.5"]),
         ("epoch = 2", ["epochs", "no value"]),
-        (
-            "epochs = 2; In = ['# Parameters\\nepochs = 3', '# Parameters\\nepoch = 3\\n']",
-            ["epoch"],
-        ),
+        ("epochs = 2; In = ['# Parameters\\nepoch = 3\\n']", ["'epoch'"]),
     ],
 )
 def test_parameters_are_checked_where_they_were_set(lines, words):
-    namespace = {"checks": checks}
-    exec(lines, namespace)
-    if not words:
-        return exec("checks.parameters(epochs=(1, 9))", namespace)
     with pytest.raises(checks.ParameterError) as caught:
-        exec("checks.parameters(epochs=(1, 9))", namespace)
+        exec(f"{lines}\nchecks.parameters(epochs=(1, 9))", {"checks": checks})
     assert all(word in str(caught.value) for word in words)
 
 
@@ -85,14 +67,7 @@ def test_papermill_stops_at_wrong_values_and_unknown_names_with_one_line(tmp_pat
     assert cells[-2].outputs[0].traceback == [f"ParameterError: {caught.value.evalue}"]
 
 
-def test_the_set_up_check_passes_here_and_prints_nothing_that_depends_on_the_machine(capsys):
-    checks.environment()
-    printed = capsys.readouterr().out
-    assert "tensorboard" in printed and "scipy" not in printed
-    assert f"{checks.installed('tensorboard')} " not in printed
-
-
-def test_what_is_missing_or_wrong_is_named_with_its_fix(monkeypatch, capsys):
+def test_what_is_missing_or_wrong_is_named_with_its_fix(monkeypatch):
     monkeypatch.setattr(checks, "installed", {"keras-tuner": "0.0.1"}.get)
     monkeypatch.setattr(checks.platform, "python_version", lambda: "3.14.0")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=1e6))
@@ -100,16 +75,6 @@ def test_what_is_missing_or_wrong_is_named_with_its_fix(monkeypatch, capsys):
         checks.environment()
     for found in ("keras-tuner is 0.0.1", "scipy is missing", "Python is 3.14.0", "disk", "make"):
         assert found in str(caught.value)
-    assert "scipy" in capsys.readouterr().out
-
-
-@pytest.fixture
-def questions(tmp_path, monkeypatch):
-    """A number and a text to answer."""
-    number = {"answer": 0.5, "tolerance": 0.01, "hint": "half"}
-    text = {"answer": "val_loss", "hint": "which split"}
-    (tmp_path / "questions.json").write_text(json.dumps({"number": number, "text": text}))
-    monkeypatch.setattr(checks, "QUESTIONS", tmp_path / "questions.json")
 
 
 @pytest.mark.parametrize(
@@ -122,19 +87,19 @@ def questions(tmp_path, monkeypatch):
         ("text", ["loss", 3], "which split"),
     ],
 )
-def test_an_answer_is_judged_and_solutions_must_be_right(
-    questions, capsys, monkeypatch, name, answers, reply
-):
+def test_an_answer_is_judged(tmp_path, capsys, monkeypatch, name, answers, reply):
+    number = {"answer": 0.5, "tolerance": 0.01, "hint": "half"}
+    questions = {"number": number, "text": {"answer": "val_loss", "hint": "which split"}}
+    (tmp_path / "questions.json").write_text(json.dumps(questions))
+    monkeypatch.setattr(checks, "QUESTIONS", tmp_path / "questions.json")
+    monkeypatch.delenv("REQUIRE_SOLVED", raising=False)
     for answer in answers:
-        monkeypatch.delenv("REQUIRE_SOLVED", raising=False)
         checks.check(name, answer)
         assert capsys.readouterr().out.endswith(f": {reply}\n")
-        monkeypatch.setenv("REQUIRE_SOLVED", "1")
-        if reply == "right":
-            checks.check(name, answer)
-        else:
-            with pytest.raises(checks.ShortError, match=name):
-                checks.check(name, answer)
+    monkeypatch.setenv("REQUIRE_SOLVED", "1")  # the solutions' test
+    if reply != "right":
+        with pytest.raises(checks.ShortError, match=name):
+            checks.check(name, answers[0])
     with pytest.raises(checks.ShortError, match="numbr"):
         checks.check("numbr", 0.5)
 

@@ -24,23 +24,16 @@ def pictures(n, shape=(8, 8), seed=0):
 
 
 def labels_of(counts):
-    """Integer labels with these counts of class 0, 1, ... in a mixed order."""
     return np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
 
 
 @pytest.fixture
 def save(tmp_path):
-    """Save arrays to an .npz and return its path."""
-
-    def write(**arrays):
-        np.savez(tmp_path / "mine.npz", **arrays)
-        return tmp_path / "mine.npz"
-
-    return write
+    path = tmp_path / "mine.npz"
+    return lambda **arrays: np.savez(path, **arrays) or path
 
 
 def save_images(folder, classes, size=(8, 8), count=5, mode="L"):
-    """Write ``count`` random images for each class below ``folder``; return the folder."""
     for number, name in enumerate(classes):
         (folder / name).mkdir(parents=True, exist_ok=True)
         channels = () if mode == "L" else (len(mode),)
@@ -50,183 +43,114 @@ def save_images(folder, classes, size=(8, 8), count=5, mode="L"):
 
 
 def save_idx(folder, counts=(3,) * 10, test_counts=(2,) * 10):
-    """Write the four gzipped IDX files of a small dataset; return the folder."""
-    folder.mkdir(parents=True)
+    folder.mkdir()
     arrays = []
     for part in (counts, test_counts):
         arrays += [pictures(sum(part)), labels_of(part).astype(np.uint8)]
     for name, array in zip(data.IDX_FILES, arrays, strict=True):
         header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-        with gzip.open(folder / name, "wb") as file:
-            file.write(header + array.tobytes())
+        (folder / name).write_bytes(gzip.compress(header + array.tobytes()))
     return folder
 
 
 def rows(x):
-    """The images as a set, to compare or intersect."""
     return {image.tobytes() for image in x}
 
 
 def refused(*words, call=data.load_data, **arguments):
-    """The call must raise one short DataError that holds all these words."""
     with pytest.raises(data.DataError) as caught:
         call(**arguments)
-    for word in words:
-        assert word in str(caught.value)
-    assert len(str(caught.value)) < 700
+    assert [word for word in words if word not in str(caught.value)] == []
 
 
-# What is shipped, and the split
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
+def test_the_splits_are_those_that_searches_were_made_with(save):
+    for arguments, expected in [
         ({}, "f74ca76b15e41673"),
         ({"images": 1500, "seed": 7}, "2fb4185a2bb8d91c"),
         ({"images": 999, "validation_fraction": 0.5, "seed": 4_000_000}, "f7cd675960a0f0f4"),
-    ],
-)
-def test_the_splits_are_those_that_searches_were_made_with(arguments, expected):
-    small = data.load_data("fashion_mnist_small", **arguments)
-    assert small.digest[:16] == expected
-    assert data.digest(*data.load_test(small))[:16] == "f35889540cf5abb5"
-
-
-def test_the_split_of_data_without_a_test_part_is_what_it_was(save):
+    ]:
+        small = data.load_data("fashion_mnist_small", **arguments)
+        assert small.digest[:16] == expected
+        assert data.digest(*data.load_test(small))[:16] == "f35889540cf5abb5"
     mine = data.load_data(save(x=pictures(97), y=labels_of([57, 31, 3, 6])), images=40, seed=5)
     assert mine.digest[:16] == "62e9cd0c33e3bb7e"
     assert data.digest(*data.load_test(mine))[:16] == "fe64bff127b02fdf"
 
 
-def test_the_shipped_data_are_those_of_the_course():
-    small = data.load_data()
-    assert small.x_train.shape == (8000, 28, 28, 1) and len(small.x_val) == 2000
-    assert (small.x_train.dtype, small.y_train.dtype) == (np.uint8, np.float32)
-    assert (small.image_shape, small.num_classes) == ((28, 28, 1), 10)
-    assert small.class_names[0] == "T-shirt/top" and len(small.class_names) == 10
-    with np.load(data.SMALL) as file:
-        arrays = [file[name] for name in ("x_train", "y_train", "x_test", "y_test")]
-    assert data.digest(*arrays) == make_small.SHA256
-    x, y = data.load_test(small)
-    assert (x[..., 0] == arrays[2]).all() and (y.argmax(axis=1) == arrays[3]).all()
-    less = data.load_data(images=np.int64(1000), validation_fraction=0.4)
-    assert (len(less.x_val), less.y_train.sum(axis=0).tolist()) == (400, [60] * 10)
-
-
 @pytest.mark.parametrize("fraction", [0.05, 0.5, 0.9])
 def test_smaller_splits_are_subsets_and_never_mix_training_with_validation(fraction):
     labels = labels_of([57, 31, 12])
-    splits = [
-        [set(side.tolist()) for side in data.split_indices(labels, n, fraction)]
-        for n in range(6, 101)
-    ]
+    splits = [list(map(set, data.split_indices(labels, n, fraction))) for n in range(6, 101)]
     for smaller, larger in zip(splits, splits[1:], strict=False):
         assert smaller[0] <= larger[0] and smaller[1] <= larger[1]
     assert not splits[-1][0] & splits[-1][1]
+    assert [set(labels[list(side)]) for side in splits[0]] == [{0, 1, 2}] * 2
     shares = [round(n * fraction) for n in (57, 31, 12)]
     assert np.bincount(labels[list(splits[-1][1])]).tolist() == shares
 
 
 @pytest.mark.parametrize("images", [0, 12, 40])
-def test_own_data_without_a_test_part_give_a_fifth_that_never_overlaps(
-    save, images, monkeypatch, tmp_path
-):
+def test_a_fifth_becomes_the_test_that_never_overlaps(save, images, monkeypatch, tmp_path):
     save(x=pictures(100), y=labels_of([50, 30, 20]))
-    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
     for seed in (1, 2):
-        monkeypatch.chdir(tmp_path)
         mine = data.load_data("mine.npz", images=images, seed=seed)
-        monkeypatch.chdir(tmp_path / "elsewhere")
         test = data.load_test(mine)
         assert test.y.sum(axis=0).tolist() == [10, 6, 4]
         parts = [rows(mine.x_train), rows(mine.x_val), rows(test.x)]
         assert len(set.union(*parts)) == sum(map(len, parts)) == (images or 80) + 20
-
-
-def test_the_test_images_are_not_in_the_data_and_changed_files_are_refused(save):
-    mine = data.load_data(save(x=pictures(60), y=labels_of([30, 30])))
-    arrays = [name for name, value in mine._asdict().items() if isinstance(value, np.ndarray)]
-    assert arrays == ["x_train", "y_train", "x_val", "y_val"]
-    save(x=pictures(60)[::-1], y=labels_of([30, 30]))
+    save(x=pictures(100)[::-1], y=labels_of([50, 30, 20]))
+    monkeypatch.chdir("/")
     refused("mine.npz", "load_data", call=data.load_test, data=mine)
 
 
-# Arguments
-
-
 def test_a_number_out_of_range_is_refused():
-    for images in (-1, True, 1.5, "1500", None, float("nan"), 10_001):
+    for images in (-1, "1500", 10_001):
         refused("images", repr(images), "0 to 10,000", images=images)
-    for fraction in (0, 1, -0.1, 20, "0.2", None, True, float("nan")):
+    for fraction in (0, 1, 20):
         refused("validation_fraction", repr(fraction), validation_fraction=fraction)
 
 
-@pytest.mark.parametrize(
-    ("dataset", "words"),
-    [
-        *[(near, ["'fashion_mnist_small'?"]) for near in ("fashion_mnist_smal", "fashion_small")],
-        ("mein.npz", ["'mine.npz'?"]),
-        *[(text, []) for text in ("zebra", "photos/cats", "~/nowhere", None, 3, "", "  ")],
-    ],
-)
-def test_what_is_no_dataset_is_answered_with_what_is_possible(
-    save, dataset, words, tmp_path, monkeypatch
-):
+def test_what_is_no_dataset_is_answered_with_what_is_possible(save, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save(x=GOOD, y=Y)
-    said = [repr(str(dataset)), "'fashion_mnist'", ".npz", "folder of images", *words]
-    refused(*said, dataset=dataset)
+    near = {"fashion_mnist_smal": "'fashion_mnist_small'?", "mein.npz": "'mine.npz'?"}
+    for dataset in (*near, "photos/cats", "~/nowhere", None, ""):
+        said = [repr(str(dataset)), "'fashion_mnist'", ".npz", "folder of images"]
+        refused(*said, near.get(dataset, ""), dataset=dataset)
 
 
-# Fashion-MNIST in full, and folders of IDX files
-
-
-def test_fashion_mnist_is_read_from_debians_folder_or_by_keras(monkeypatch, tmp_path):
-    def offline():
-        raise Exception("URL fetch failure")
-
-    monkeypatch.setitem(data.PLACES, "fashion_mnist", tmp_path / "none")
-    loader = types.SimpleNamespace(
-        load_data=lambda: ((pictures(30), np.arange(30) % 10), (pictures(10), np.arange(10)))
-    )
+def test_fashion_mnist_is_read_by_keras_or_from_debians_folder(monkeypatch, tmp_path):
+    parts = [((pictures(30), np.arange(30) % 10), (pictures(10), np.arange(10)))]
+    loader = types.SimpleNamespace(load_data=parts.pop)
     keras = types.SimpleNamespace(datasets=types.SimpleNamespace(fashion_mnist=loader))
     monkeypatch.setitem(sys.modules, "keras", keras)
-    assert len(data.load_test(data.load_data("fashion_mnist")).x) == 10
-    loader.load_data = offline
-    refused("URL fetch failure", *data.IDX_FILES, dataset="fashion_mnist")
+    monkeypatch.setitem(data.PLACES, "fashion_mnist", tmp_path / "none")
+    assert data.load_data("fashion_mnist").y_train.shape == (20, 10)
+    refused("empty list", *data.IDX_FILES, dataset="fashion_mnist")  # as if there were no network
     monkeypatch.setitem(data.PLACES, "fashion_mnist", save_idx(tmp_path / "debian"))
     full = data.load_data("fashion_mnist")
-    assert full.class_names == data.load_data().class_names
-    assert len(data.load_test(full).x) == 20
+    assert len(data.load_test(full).x) == 20 and full.class_names[0] == "T-shirt/top"
 
 
-def test_a_folder_of_idx_files_is_read_with_its_own_test_images(tmp_path):
-    mine = data.load_data(save_idx(tmp_path / "digits", (6, 7, 8), (2, 3, 4)))
+def test_a_folder_of_idx_files_is_read_and_a_missing_or_damaged_file_is_named(tmp_path):
+    folder = save_idx(tmp_path / "digits", (6, 7, 8), (2, 3, 4))
+    mine = data.load_data(folder)
     assert (mine.class_names, mine.image_shape) == (("0", "1", "2"), (8, 8, 1))
     assert data.load_test(mine).y.sum(axis=0).tolist() == [2, 3, 4]
-
-
-def test_a_missing_or_damaged_idx_file_is_named(tmp_path):
-    file = save_idx(tmp_path / "digits") / data.IDX_FILES[1]
-    file.unlink()
-    refused(str(file), dataset=tmp_path / "digits")
-    short, long = b"\0\0\x08\x03\0\0\0\x05", b"\0\0\x08\x01\0\0\0\x05abc"
-    for contents in (b"plain", *map(gzip.compress, (b"", short, long)), gzip.compress(long)[:-9]):
+    refused("digits", dataset=f"{folder}@8x8")
+    file = folder / data.IDX_FILES[1]
+    for contents in (b"plain", gzip.compress(b""), file.read_bytes()[:-9]):
         file.write_bytes(contents)
-        refused(str(file), dataset=tmp_path / "digits")
-
-
-# An own .npz
+        refused(str(file), dataset=folder)
+    file.unlink()
+    refused(str(file), dataset=folder)
 
 
 def test_an_npz_is_read_with_and_without_a_test_part(save):
     x, y = pictures(40, (5, 9, 3)), labels_of([20, 20])
     mine = data.load_data(save(x=x, y=y, ids=np.arange(40)))
     assert (mine.class_names, mine.image_shape) == (("0", "1"), (5, 9, 3))
-    known = {image.tobytes(): label for image, label in zip(x, y, strict=True)}
-    for image, label in zip(mine.x_train, mine.y_train.argmax(axis=1), strict=True):
-        assert known[image.tobytes()] == label
     mine = data.load_data(save(x_train=x, y_train=y, x_test=x[:4] // 2, y_test=[0, 1, 1, 0]))
     assert len(mine.x_train) + len(mine.x_val) == 40
     test = data.load_test(mine)
@@ -237,14 +161,11 @@ def test_an_npz_is_read_with_and_without_a_test_part(save):
 @pytest.mark.parametrize(
     ("labels", "names"),
     [
-        ([7, 3, 7, 3, 3, 7], ("3", "7")),
-        ([1.0, 0.0, 1.0, 0.0, 0.0, 1.0], ("0", "1")),
-        ([True, False, True, False, False, True], ("0", "1")),
+        ([7.0, 3.0, 7.0, 3.0, 3.0, 7.0], ("3", "7")),
         (["dog", "cät", "dog", "cät", "cät", "dog"], ("cät", "dog")),
         ([[1], [0], [1], [0], [0], [1]], ("0", "1")),
         ([[0, 1], [1, 0], [0, 1], [1, 0], [1, 0], [0, 1]], ("0", "1")),
     ],
-    ids=["integers", "floats", "bools", "texts", "column", "one-hot"],
 )
 def test_labels_may_come_in_many_forms(save, labels, names):
     x = pictures(6)
@@ -252,28 +173,15 @@ def test_labels_may_come_in_many_forms(save, labels, names):
     assert mine.class_names == names
     second = rows(x[[0, 2, 5]])
     for images, y in ((mine.x_train, mine.y_train), (mine.x_val, mine.y_val)):
-        for image, label in zip(images, y.argmax(axis=1), strict=True):
-            assert (image.tobytes() in second) == (label == 1)
+        assert [image.tobytes() in second for image in images] == y[:, 1].tolist()
 
 
 def test_pixel_values_from_0_to_1_are_multiplied_by_255(save):
     x, y = pictures(12), labels_of([6, 6])
     whole = data.load_data(save(x=x, y=y)).x_train
-    for pixels, dtype, expected in [
-        (x / 255, np.float32, whole),
-        (x.astype("float64"), np.float32, whole),
-        (x.astype("int64"), np.uint8, whole),
-        (x > 127, np.uint8, np.where(whole > 127, 255, 0)),
-    ]:
+    for pixels, dtype in [(x / 255, np.float32), (x.astype("int64"), np.uint8)]:
         found = data.load_data(save(x=pixels, y=y)).x_train
-        assert found.dtype == dtype
-        assert np.allclose(found, expected, atol=1e-3)
-
-
-def with_value(value, dtype="float32"):
-    x = pictures(12).astype(dtype)
-    x[3, 0, 0] = value
-    return x
+        assert found.dtype == dtype and np.allclose(found, whole, atol=1e-3)
 
 
 GOOD, Y = pictures(12), labels_of([6, 6])
@@ -281,23 +189,16 @@ PARTED = {"x": None, "y": None, "x_train": GOOD, "y_train": Y, "x_test": GOOD, "
 NPZ_MISTAKES = {
     "no y": ({"y": None}, ["y"]),
     "flat images": ({"x": pictures(12, (64,))}, ["(12, 64)"]),
-    "transparency": ({"x": pictures(12, (8, 8, 4))}, ["(12, 8, 8, 4)"]),
-    "no images": ({"x": GOOD[:0], "y": Y[:0]}, ["classes"]),
     "lengths differ": ({"x": GOOD[:11]}, ["11", "12"]),
-    "object images": ({"x": np.array([None] * 12)}, ["Object"]),
-    "NaN pixels": ({"x": with_value(np.nan)}, ["image 3", "nan"]),
-    "values above 255": ({"x": with_value(65535, "uint16")}, ["image 3", "65535"]),
+    "NaN pixels": ({"x": np.where(GOOD > 200, np.nan, GOOD)}, ["nan"]),
+    "values above 255": ({"x": GOOD * np.uint16(257)}, ["image 0", "65535"]),
     "negative labels": ({"y": Y - 1}, ["-1"]),
-    "halves": ({"y": Y / 2}, ["0.5"]),
     "NaN label": ({"y": np.array([np.nan, *Y[1:]])}, ["nan"]),
-    "soft one-hot": ({"y": np.full((12, 2), 0.5)}, ["(12, 2)", "0.5"]),
     "several labels": ({"y": np.ones((12, 2), int)}, ["(12, 2)"]),
     "single class": ({"y": Y * 0}, ["[0]"]),
     "small class": ({"y": labels_of([10, 2])}, ["class '1'", "2"]),
-    "small class beside test": (PARTED | {"y_train": labels_of([11, 1])}, ["class '1'", "2"]),
     "class missing in test": (PARTED | {"y_test": Y * 0}, ["class '1'", "0 images to test"]),
     "class only in test": (PARTED | {"y_test": labels_of([5, 5, 2])}, ["class '2'", "0 images"]),
-    "other size in test": (PARTED | {"x_test": pictures(12, (9, 8))}, ["9", "8"]),
 }
 
 
@@ -315,58 +216,38 @@ def test_a_damaged_npz_is_refused_and_pickled_code_never_runs(save, tmp_path):
             return pathlib.Path.touch, (tmp_path / "exploded",)
 
     path = save(x=GOOD, y=Y)
-    whole = path.read_bytes()
-    flipped = whole[:300] + bytes([whole[300] ^ 255]) + whole[301:]
-    for contents in (b"", whole[:500], whole[:-10], flipped, b"no .npz", pickle.dumps(Bomb())):
+    refused("@8x8", dataset=f"{path}@8x8")
+    for contents in (b"", path.read_bytes()[:500], b"no .npz", pickle.dumps(Bomb())):
         path.write_bytes(contents)
         refused("mine.npz", dataset=path)
     refused("mine.npz", dataset=save(x=np.array([Bomb()] * 12), y=Y))
     assert not (tmp_path / "exploded").exists()
-    np.save(path.with_suffix(".npy"), GOOD)
-    refused("mine.npy", ".npz", dataset=path.with_suffix(".npy"))
 
 
-# An own folder of images
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """A folder of five images of 40 x 40 pixels in colour for each of the classes a and b."""
-    return save_images(tmp_path / "photos", ["a", "b"], mode="RGB", size=(40, 40))
-
-
-def test_a_folder_of_images_is_read(tmp_path, monkeypatch):
+def test_a_folder_of_grey_images_is_read_and_one_in_colour_makes_all_so(tmp_path, monkeypatch):
     folder = save_images(tmp_path / "photos", ["train", "cat"], size=(6, 9), count=10)
     monkeypatch.setenv("HOME", str(tmp_path))
     mine = data.load_data("~/photos")
     assert (mine.class_names, mine.image_shape) == (("cat", "train"), (6, 9, 1))
     assert len(data.load_test(mine).x) == 4
-    cats = {np.asarray(Image.open(path)).tobytes() for path in (folder / "cat").iterdir()}
-    for image, label in zip(mine.x_train, mine.y_train.argmax(axis=1), strict=True):
-        assert (image.tobytes() in cats) == (label == 0)
+    cats = rows(np.asarray(Image.open(path)) for path in (folder / "cat").iterdir())
+    assert [one.tobytes() in cats for one in mine.x_train] == mine.y_train[:, 0].tolist()
     Image.new("RGB", (9, 6), (255, 0, 0)).save(folder / "cat" / "red.png")
-    mixed = data.load_data(folder)
-    grey = [image for image in mixed.x_train if (image == image[..., :1]).all()]
-    assert mixed.image_shape == (6, 9, 3) and len(grey) >= len(mixed.x_train) - 1
+    assert data.load_data(folder).image_shape == (6, 9, 3)
 
 
 @pytest.mark.filterwarnings("error")
-def test_transparency_and_palettes_become_colour_without_a_warning(tmp_path):
-    folder = save_images(tmp_path / "photos", ["a"], mode="RGBA")
-    save_images(folder, ["b"], mode="RGB")
-    for path in (folder / "b").iterdir():
-        Image.open(path).convert("P").save(path, transparency=bytes(range(256)))
-    assert data.load_data(folder).image_shape == (8, 8, 3)
-
-
-def test_photos_are_turned_upright(tmp_path):
-    folder = save_images(tmp_path / "photos", ["a", "b"], size=(8, 6))
+def test_transparency_becomes_colour_without_a_warning_and_photos_are_turned_upright(tmp_path):
+    folder = save_images(tmp_path / "photos", ["a"], mode="RGBA", size=(8, 6))
+    save_images(folder, ["b"], mode="RGB", size=(8, 6))
+    palette = Image.open(folder / "b" / "1.png").convert("P")
+    palette.save(folder / "b" / "1.png", transparency=bytes(range(256)))
     exif = Image.Exif()
     exif[0x0112] = 6
-    lying = pictures(1, (6, 8), seed=7)[0]
+    lying = pictures(1, (6, 8, 3), seed=7)[0]
     Image.fromarray(lying).save(folder / "a" / "turned.png", exif=exif)
     mine = data.load_data(folder)
-    assert mine.image_shape == (8, 6, 1)
+    assert mine.image_shape == (8, 6, 3)
     upright = np.rot90(lying, -1)  # orientation 6: turn it clockwise
     assert upright.tobytes() in rows([*mine.x_train, *mine.x_val, *data.load_test(mine).x])
 
@@ -378,8 +259,8 @@ def test_train_and_test_folders_are_kept_apart(tmp_path):
     save_images(folder / "test", ["a", "b"], count=3)
     mine = data.load_data(folder)
     assert len(mine.x_train) + len(mine.x_val) == 12
-    test = {np.asarray(Image.open(p)).tobytes() for p in tmp_path.glob("photos/test/*/*")}
-    assert rows(data.load_test(mine).x) == test
+    read = [np.asarray(Image.open(path)) for path in folder.glob("test/*/*")]
+    assert rows(data.load_test(mine).x) == rows(read)
     save_images(folder / "test", ["c"])
     refused("'c'", dataset=folder)
     save_images(folder / "val", ["a", "b"])
@@ -389,58 +270,32 @@ def test_train_and_test_folders_are_kept_apart(tmp_path):
 def test_hidden_files_are_ignored(tmp_path):
     folder = save_images(tmp_path / ".hidden" / "photos", ["a", "b"])
     before = data.load_data(folder).digest
-    for name in (".cache", "__MACOSX"):
-        (folder / name).mkdir()
-        (folder / name / "0.png").write_text("not an image")
-    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._0.png", "../README.txt"):
-        (folder / "a" / name).write_text("not an image")
+    (folder / "__MACOSX").mkdir()
+    for name in ("a/.DS_Store", "a/Thumbs.db", "a/desktop.ini", "__MACOSX/0.png", "README.txt"):
+        (folder / name).write_text("not an image")
     assert data.load_data(folder).digest == before
 
 
-def test_sizes_must_be_equal_and_fit_the_memory_or_follow_the_path(photos, save, monkeypatch):
+def test_images_of_different_sizes_too_many_or_damaged_are_named(tmp_path, monkeypatch):
+    photos = save_images(tmp_path / "photos", ["a", "b"], mode="RGB", size=(40, 40))
     Image.new("RGB", (20, 10)).save(photos / "a" / "wide.png")
     refused("wide.png", "(10, 20)", "(40, 40)", "@", dataset=photos)
     mine = data.load_data(f"{photos}@6x5")
-    assert (mine.name, mine.image_shape) == (f"{photos}@6x5", (6, 5, 3))
-    assert data.load_test(mine).x.shape[1:] == (6, 5, 3)
-    (photos / "a" / "wide.png").unlink()
+    assert mine.image_shape == data.load_test(mine).x.shape[1:] == (6, 5, 3)
+    damaged = photos / "a" / "wide.png"
+    damaged.write_bytes((photos / "b" / "1.png").read_bytes()[:1000])
+    refused(str(damaged), dataset=photos)
+    Image.fromarray(np.full((40, 40), 60_000, np.uint16)).save(damaged)
+    refused("wide.png", "I;16", dataset=photos)
+    damaged.unlink()
     monkeypatch.setattr(data, "LARGEST_FOLDER", 10 * 40 * 40 * 3 - 1)
     refused("10 images", "@", dataset=photos)
-    assert data.load_data(f"{photos}@39x40").image_shape == (39, 40, 3)
-
-
-def test_a_size_is_for_folders_of_images_only(save, tmp_path):
-    refused("@8x8", dataset=f"{save(x=GOOD, y=Y)}@8x8")
-    refused("digits", dataset=f"{save_idx(tmp_path / 'digits')}@8x8")
-    assert data.load_data(save_images(tmp_path / "a@6x6", ["a", "b"])).image_shape == (8, 8, 1)
-
-
-def test_an_image_that_cannot_be_read_and_a_missing_class_are_named(photos):
-    good = (photos / "b" / "1.png").read_bytes()
-    for contents in (b"", b"no image", good[:20], good[: len(good) // 2]):
-        (photos / "b" / "1.png").write_bytes(contents)
-        refused(str(photos / "b" / "1.png"), dataset=photos)
-    (photos / "b" / "1.png").unlink()
-    (photos / "b" / "more").mkdir()
-    refused(str(photos / "b" / "more"), dataset=photos)
-    (photos / "b" / "more").rmdir()
-    Image.fromarray(np.full((40, 40), 60_000, np.uint16)).save(photos / "b" / "deep.png")
-    refused("deep.png", "I;16", dataset=photos)
     shutil.rmtree(photos / "b")
     refused("1 classes", "'a'", dataset=photos)
     refused("no images", dataset=photos / "a")
 
 
-# The script that made the shipped file
-
-
-def test_make_small_never_overwrites_and_writes_nothing_from_other_files(tmp_path, capsys):
-    before = data.SMALL.read_bytes()
-    assert make_small.main([str(tmp_path)]) == 1
-    assert data.SMALL.read_bytes() == before
-    output, folder = tmp_path / "small.npz", save_idx(tmp_path / "digits")
-    assert make_small.main([str(folder), "--output", str(output)]) == 1
-    (folder / data.IDX_FILES[2]).unlink()
-    assert make_small.main([str(folder), "--output", str(output)]) == 1
-    assert data.IDX_FILES[2] in capsys.readouterr().err
-    assert not output.exists()
+def test_the_shipped_file_is_the_one_that_make_small_writes():
+    with np.load(data.SMALL) as file:
+        arrays = [file[name] for name in ("x_train", "y_train", "x_test", "y_test")]
+    assert data.digest(*arrays) == make_small.SHA256

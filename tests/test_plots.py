@@ -10,7 +10,6 @@ matplotlib.use("Agg")
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot
 
 from helpers import insight, plots, results
 
@@ -23,55 +22,27 @@ SPACE = {
 @pytest.fixture
 def table():
     """Twelve trials over a number, a log-sampled number that is inactive once, and choices."""
-    return pd.DataFrame(
-        {
-            "trial": [f"{index:02d}" for index in range(12)],
-            "status": "COMPLETED",
-            "score": np.linspace(0.5, 0.3, 12),
-            "best_epoch": 1,
-            "units": np.arange(4, 52, 4),
-            "rate": [np.nan, *np.geomspace(1e-4, 0.1, 11)],
-            "kind": ["adam", "sgd"] * 6,
-            "flip": [True, False, None] * 4,
-            "epochs": 1,
-        }
-    )
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What show() hands to the notebook."""
-    pieces = []
-    monkeypatch.setattr("IPython.display.display", lambda piece: pieces.append(piece.data))
-    return pieces
+    columns = {"trial": [f"{index:02d}" for index in range(12)], "status": "COMPLETED"}
+    columns |= {"score": np.linspace(0.5, 0.3, 12), "best_epoch": 1, "epochs": 1}
+    columns |= {"units": np.arange(4, 52, 4), "rate": [np.nan, *np.geomspace(1e-4, 0.1, 11)]}
+    return pd.DataFrame(columns | {"kind": ["adam", "sgd"] * 6, "flip": [True, False, None] * 4})
 
 
 def stars(ax):
-    """Where an axes has its stars."""
     return [(*line.get_xdata(), *line.get_ydata()) for line in ax.lines if line.get_marker() == "*"]
 
 
-def test_a_figure_is_shown_as_a_picture_with_its_description(shown):
-    figure, ax = plots.figure()
-    ax.plot([1, 2])
+def test_a_figure_is_shown_as_a_picture_with_its_description_or_refused(monkeypatch):
+    shown, (figure, _) = [], plots.figure()
+    monkeypatch.setattr("IPython.display.display", lambda piece: shown.append(piece.data))
     plots.show(figure, alt='Loss "falls" & rises')
     assert 'alt="Loss &quot;falls&quot; &amp; rises"' in shown[0]
     picture = re.search(r'src="data:image/png;base64,([^"]+)"', shown[0]).group(1)
     assert base64.b64decode(picture).startswith(b"\x89PNG")
-
-
-def test_no_figure_is_shown_a_second_time_by_the_notebook(shown, table):
-    before = pyplot.get_fignums()
-    plots.show(pyplot.figure(), alt="an empty one of pyplot")
-    plots.show(plots.slices(table), alt="one of the course")
-    assert pyplot.get_fignums() == before and len(shown) == 2
-
-
-@pytest.mark.parametrize("alt", ["", "  ", None])
-def test_a_figure_without_a_description_is_refused(shown, alt):
-    with pytest.raises(ValueError, match="alt"):
-        plots.show(plots.figure()[0], alt=alt)
-    assert not shown
+    for alt in ("", "  ", None):
+        with pytest.raises(ValueError, match="alt"):
+            plots.show(figure, alt=alt)
+    assert len(shown) == 1
 
 
 def test_the_best_trial_so_far_has_a_star_and_stands_in_the_title(table):

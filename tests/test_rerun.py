@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import nbformat
@@ -17,32 +18,27 @@ from tools import execute, record
 
 ROOT = pathlib.Path(__file__).parent.parent
 PARAMETERS = """\
-epochs: int = 2  # passes
-rate: float = 0.1  # learning rate
-dataset: str = "small"  # which one
-overwrite: bool = False  # start again"""
+epochs: int = 2
+rate: float = 0.1
+dataset: str = "small"
+overwrite: bool = False"""
 CHECK = """\
 from helpers import checks
-
 checks.parameters(epochs=(1, 500), rate=(0.0, 1.0), dataset=str, overwrite=bool)"""
-SECOND = "epochs: int = 2  # passes\nrepeats: int = 3  # seeds"
-CHECK_SECOND = "from helpers import checks\n\nchecks.parameters(epochs=(1, 9), repeats=(2, 9))"
+SECOND = "epochs: int = 2\nrepeats: int = 3"
+CHECK_SECOND = CHECK.split("(")[0] + "(epochs=(1, 9), repeats=(2, 9))"
 TRACE = """\
 import os
-
-with open(os.path.join(os.environ["COURSE_OUTPUT"], "trace.txt"), "a") as file:
+with open(os.environ["COURSE_OUTPUT"] + "/trace.txt", "a") as file:
     file.write(f"{epochs} {rate} {dataset!r} {overwrite}\\n")"""
 
 
 def make(path, *sources, parameters=PARAMETERS, check=CHECK):
-    """Write a stand-in notebook with parameters, their check and more cells."""
     cells = [
-        nbformat.v4.new_markdown_cell(f"# {path.stem}, see [next](02_second.ipynb)", id="title"),
-        nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}, id="parameters"),
-        nbformat.v4.new_code_cell(check, id="check"),
+        nbformat.v4.new_markdown_cell("# Title, see [next](02_second.ipynb)"),
+        nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        *map(nbformat.v4.new_code_cell, [check, *sources]),
     ]
-    for number, source in enumerate(sources):
-        cells.append(nbformat.v4.new_code_cell(source, id=f"cell-{number}"))
     execute.write_notebook(path, execute.clean(nbformat.v4.new_notebook(cells=cells)))
 
 
@@ -64,7 +60,7 @@ def test_notebooks_are_chosen_by_number_or_name_and_come_in_order(course):
         make(course / f"{name}.ipynb")
     assert list(rerun.select([])) == ["00_a", "01_first", "02_second", "report"]
     chosen = rerun.select(["02", "notebooks/01_first.ipynb", "02_second"])
-    assert list(chosen.values()) == [course / "01_first.ipynb", course / "02_second.ipynb"]
+    assert list(chosen) == ["01_first", "02_second"]
 
 
 def test_values_are_read_by_type_and_go_to_the_notebooks_that_have_them(course, tmp_path):
@@ -72,9 +68,8 @@ def test_values_are_read_by_type_and_go_to_the_notebooks_that_have_them(course, 
     first, second = rerun.resolve(rerun.select([]), pairs).values()
     assert first == {"rate": 0.5, "epochs": 3, "dataset": "007", "overwrite": True}
     assert second == {"epochs": 3}
-    budget = tmp_path / "budget.yml"
-    budget.write_text("shared: {epochs: 4, repeats: 4}\n02: {epochs: 5, repeats: 5}")
-    read = rerun.read_budget(budget)
+    (tmp_path / "b.yml").write_text("shared: {epochs: 4, repeats: 4}\n02: {epochs: 5, repeats: 5}")
+    read = rerun.read_budget(tmp_path / "b.yml")
     first, second = rerun.resolve(rerun.select([]), [("repeats", "6")], read).values()
     assert first == {"epochs": 4} and second == {"epochs": 5, "repeats": 6}
 
@@ -84,28 +79,19 @@ def test_values_are_read_by_type_and_go_to_the_notebooks_that_have_them(course, 
     [
         (["-p", "epoch", "3"], ["epochs"]),
         (["02", "-p", "rate", "0.5"], ["rate"]),
-        (["-p", "epochs", "many"], ["epochs"]),
-        (["-p", "epochs", "400"], ["02_second: epochs"]),
         (["-p", "epochs", "0", "-p", "x", "1"], ["'x'", "01_first: epochs", "02_second: epochs"]),
         (["-p", "overwrite", "7"], ["overwrite"]),
-        (["3"], ["'3'"]),
         (["--resume", "nowhere"], ["nowhere"]),
         (["--resume", ".", "-p", "epochs", "3"], ["--resume"]),
-        (["--budget", "no.yml"], ["no.yml"]),
         (["--budget", "shared:\n  epoch: 3"], ["epochs"]),
-        (["--budget", "02_second:\n  rate: 3"], ["rate"]),
         (["--budget", "02_secnd:\n  epochs: 3"], ["02_second"]),
-        (["--budget", "shared:\n  epochs: many"], ["epochs"]),
         (["--budget", "shared: 3"], ["shared"]),
-        (["--budget", "- 3"], ["shared"]),
         (["--budget", "shared: ["], ["line 1"]),
     ],
 )
-def test_a_mistake_is_refused_before_anything_runs(
-    course, tmp_path, monkeypatch, capsys, words, named
-):
-    monkeypatch.chdir(tmp_path)
-    if ":" in words[-1] or words[-1] == "- 3":
+def test_a_mistake_is_refused_before_anything_runs(course, monkeypatch, capsys, words, named):
+    monkeypatch.chdir(course.parent)
+    if ":" in words[-1]:
         pathlib.Path("budget.yml").write_text(words[-1])
         words = ["--budget", "budget.yml"]
     with pytest.raises(SystemExit) as stopped:
@@ -117,7 +103,7 @@ def test_a_mistake_is_refused_before_anything_runs(
 
 def test_the_full_budget_fits_the_course_and_is_the_one_of_the_recorded_search():
     resolved = rerun.resolve(rerun.select([]), (), rerun.read_budget(ROOT / "full.yml"))
-    values = {path.stem[:2]: given for path, given in resolved.items()}["03"]
+    values = resolved[rerun.available()["03_random_search"]]
     for name in ("max_trials", "epochs", "dataset"):
         assert values[name] == record.SETTINGS[name]
 
@@ -125,13 +111,12 @@ def test_the_full_budget_fits_the_course_and_is_the_one_of_the_recorded_search()
 def test_runs_have_folders_of_their_own_and_an_existing_one_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(rerun, "NOTEBOOKS", tmp_path / "notebooks")
     assert rerun.prepare({}).parent == tmp_path / "runs"
-    kept = tmp_path / "out" / "mine.txt"
-    kept.parent.mkdir()
+    kept = tmp_path / "runs" / "mine.txt"
     kept.write_text("precious")
     for wanted in (kept.parent, kept):
         with pytest.raises(checks.ShortError, match="--resume"):
             rerun.prepare({}, wanted)
-    assert kept.read_text() == "precious" and list(kept.parent.iterdir()) == [kept]
+    assert kept.read_text() == "precious"
 
 
 @pytest.mark.slow
@@ -141,7 +126,7 @@ def test_a_run_leaves_notebooks_and_pages_and_is_not_run_again(course, tmp_path,
     kernel.parent.mkdir(parents=True)
     kernel.write_text(json.dumps({"argv": ["/nowhere"], "display_name": "x", "language": "python"}))
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
-    before, output = (course / "01_first.ipynb").read_bytes(), tmp_path / "out"
+    output = tmp_path / "out"
     words = ["-p", "epochs", "3", "-p", "dataset", "007", "--output", str(output)]
     for arguments in (words, ["--resume", str(output)]):
         assert rerun.main(arguments) == 0
@@ -149,7 +134,6 @@ def test_a_run_leaves_notebooks_and_pages_and_is_not_run_again(course, tmp_path,
     page = (output / "01_first.html").read_text()
     assert 'href="02_second.html"' in page and (output / "02_second.html").exists()
     assert "<script" not in page and not re.search(r"<(img|link)[^>]*https?://", page)
-    assert (course / "01_first.ipynb").read_bytes() == before
 
 
 @pytest.mark.slow
@@ -170,91 +154,37 @@ def test_a_run_that_failed_goes_on(course, tmp_path, capsys, source):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to whole consoles only")
-def test_ctrl_c_ends_with_130_and_the_notebook_counts_as_unfinished(course, tmp_path):
-    (course / "02_second.ipynb").unlink()
+def test_ctrl_c_ends_with_130_and_the_notebook_counts_as_unfinished(course, tmp_path, capsys):
     ready, output = tmp_path / "ready", tmp_path / "out"
     make(course / "01_first.ipynb", f"open({str(ready)!r}, 'w')\nimport time\ntime.sleep(600)")
-    code = (
-        "import pathlib, sys\nfrom helpers import rerun\nreal = rerun.available\n"
-        f"rerun.available = lambda: real(pathlib.Path({str(course)!r}))\n"
-        f"sys.exit(rerun.main(['--output', {str(output)!r}]))"
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # Tests that a shell started in the background ignore it, and so would the child.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 120
-    while not ready.exists() and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    child.send_signal(signal.SIGINT)
-    printed, _ = child.communicate(timeout=120)
-    assert child.returncode == 130, printed
-    assert f"--resume {output}" in printed and "Traceback" not in printed
+
+    def press():
+        while not ready.exists():
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    # Tests that a shell started in the background ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=press, daemon=True).start()
+    assert rerun.main(["--output", str(output)]) == 130
+    assert f"--resume {output}" in capsys.readouterr().out
     assert not list(output.glob("*.html"))
-
-
-@pytest.mark.slow
-def test_saving_leaves_clean_notebooks(course):
-    first, second = course / "01_first.ipynb", course / "02_second.ipynb"
-    sources = (
-        "import os\n\nprint(os.environ['COURSE_OUTPUT'], epochs)",
-        "print(open(os.environ['COURSE_OUTPUT'] + '/trace.txt').read())",
-        "code = os.system('echo from a child process; echo noise >&2')",
-    )
-    make(second, *sources, parameters=SECOND, check=CHECK_SECOND)
-    notebook = nbformat.read(second, as_version=4)
-    notebook.metadata["papermill"] = {"duration": 3}
-    notebook.cells[1].metadata["execution"] = {"iopub.status.busy": "now"}
-    execute.write_notebook(second, notebook)
-    before = first.read_bytes()
-    assert execute.main(["02"]) == 0
-    # The first was executed, for what it leaves behind, and not saved.
-    assert first.read_bytes() == before
-    saved = nbformat.read(second, as_version=4)
-    assert set(saved.metadata) == {"kernelspec", "language_info"}
-    assert [dict(cell.metadata) for cell in saved.cells[:3]] == [{}, {"tags": ["parameters"]}, {}]
-    assert [c.id for c in saved.cells] == [c.id for c in notebook.cells]
-    assert [c.execution_count for c in saved.cells[1:]] == [1, 2, 3, 4, 5]
-    assert saved.cells[3].outputs[0].text == f"{execute.STAND_IN} 2\n"
-    assert saved.cells[5].outputs == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("source", ["1 / 0", "import sys\nprint('careful', file=sys.stderr)"])
-def test_saving_leaves_a_failing_notebook_as_it_was(course, source):
-    (course / "01_first.ipynb").unlink()
-    path = course / "02_second.ipynb"
-    make(path, source)
-    before = path.read_bytes()
-    assert execute.main([]) == 1
-    assert path.read_bytes() == before
-
-
-# A changed parameter never blocks
 
 
 def papermill(notebook, folder, last=None, **values):
     """README's line for one notebook, up to its cell ``last``, from a folder of one's own."""
-    path = rerun.available()[notebook]
+    whole = nbformat.read(rerun.available()[notebook], as_version=4)
     if last:
-        whole = nbformat.read(path, as_version=4)
         del whole.cells[[cell.id for cell in whole.cells].index(last) + 1 :]
-        path = folder / path.name
-        nbformat.write(whole, path)
+    nbformat.write(whole, folder / "in.ipynb")
     words = [word for name, value in values.items() for word in ("-p", name, str(value))]
-    command = [sys.executable, "-m", "papermill", str(path), "out.ipynb", *words]
+    command = [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", *words]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
 @pytest.mark.slow
-def test_a_search_with_other_parameters_has_a_folder_of_its_own_that_04_and_05_find(
-    tmp_path, monkeypatch
-):
+def test_a_search_with_other_parameters_is_another_that_04_and_05_find(tmp_path, monkeypatch):
     def searches():
         files = (tmp_path / "copy" / "log").glob("random_search*/trial_*/trial.json")
         return {path: path.read_bytes() for path in files}
@@ -266,8 +196,7 @@ def test_a_search_with_other_parameters_has_a_folder_of_its_own_that_04_and_05_f
     first = searches()
     papermill("03_random_search", tmp_path, "search", **other)
     both = searches()
-    assert len({path.parents[1] for path in both}) > len({path.parents[1] for path in first}) > 0
-    assert both == both | first
+    assert len(both) > len(first) > 0 and both == both | first
     papermill("04_search_results", tmp_path, "open-search", **other, repeats=2)
     papermill("05_retrain_best_model", tmp_path, "open-search", **one, repeats=2)
     assert searches() == both

@@ -1,10 +1,9 @@
 """The launcher's parts that start nothing: refusals, options, roles, verdicts."""
 
-import importlib.util
 import json
 import os
 import pathlib
-import signal
+from importlib.util import find_spec
 
 import pytest
 
@@ -16,7 +15,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def job(tmp_path):
-    """A script that exists; nothing in these tests runs it."""
     (tmp_path / "job.py").write_text("x = 1\n")
     return tmp_path / "job.py"
 
@@ -25,18 +23,13 @@ def job(tmp_path):
 def launched(monkeypatch):
     """The chief and workers of a launch that starts no process."""
     seen = []
-
-    def loop(members, *arguments):
-        seen[:] = members
-        return Exit.COMPLETE, ""
-
-    monkeypatch.setattr(scale_out, "_loop", loop)
+    monkeypatch.setattr(scale_out, "_loop", lambda ms, *_: (Exit.COMPLETE, seen.extend(ms)))
     return seen
 
 
 @pytest.mark.parametrize(
     "given",
-    [["--workers", "0"], ["-p", "overwrite", "True"], ["overwrite=True"], ["overwrite = True"]]
+    [["--workers", "0"], ["-p", "overwrite", "True"], ["overwrite=True"]]
     + [["overwrite: bool = True  # empty the folder"]],
 )
 @pytest.mark.parametrize("kind", [".py", ".ipynb"])
@@ -60,28 +53,9 @@ def test_a_missing_job_and_a_second_launcher_are_refused(job, launched, tmp_path
     assert not launched
 
 
-def test_the_command_line_has_the_arguments_and_defaults_of_run(monkeypatch):
-    seen = []
-
-    def run(job, **options):
-        seen.append(options)
-        return scale_out.Outcome(Exit.COMPLETE, "", 0, None, None)
-
-    run.__doc__, run.__kwdefaults__ = scale_out.run.__doc__, scale_out.run.__kwdefaults__
-    monkeypatch.setattr(scale_out, "run", run)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    given = ["--project-name", "q", "--timeout", "5", "--fresh", "-p", "lr", "1e-3", "-p", "x", "a"]
-    assert scale_out.main(["job.py"]) == scale_out.main(["job.py", *given]) == 0
-    assert seen[0] == run.__kwdefaults__ | {"parameters": {}}
-    changed = {"project_name": "q", "timeout": 5.0, "fresh": True}
-    assert seen[1] == seen[0] | changed | {"parameters": {"lr": 0.001, "x": "a"}}
-
-
 def test_command_line_values_become_what_they_look_like():
-    for text, value in {"3": 3, "0.5": 0.5, "True": True, "None": None, "[1, 2]": [1, 2]}.items():
+    for text, value in {"1e-3": 0.001, "True": True, "0,1": "0,1", "007": "007"}.items():
         assert scale_out._value(text) == value
-    for text in ("abc", "0,1", "007", "a/b.npz"):
-        assert scale_out._value(text) == text
 
 
 def test_every_process_gets_its_role_its_threads_and_loopback(job, launched, tmp_path, monkeypatch):
@@ -95,24 +69,14 @@ def test_every_process_gets_its_role_its_threads_and_loopback(job, launched, tmp
     assert "--learning-rate=0.1" in launched[1].command
 
 
-def test_a_serial_process_takes_its_threads_from_prepare(monkeypatch):
-    monkeypatch.delenv("KERASTUNER_ORACLE_IP", raising=False)
-    for name in scale_out.THREAD_VARIABLES:
-        monkeypatch.setenv(name, "7")
-    assert scale_out.prepare() == "serial" and os.environ["OMP_NUM_THREADS"] == "7"
-    scale_out.prepare(threads=1)
-    assert {os.environ[name] for name in scale_out.THREAD_VARIABLES} == {"1"}
-
-
 def test_what_the_launcher_knows_of_kerastuners_inside_is_still_there():
-    keras_tuner = pathlib.Path(importlib.util.find_spec("keras_tuner").origin).parent / "src"
-    chief = (keras_tuner / "distribute" / "oracle_chief.py").read_text()
+    folder = pathlib.Path(find_spec("keras_tuner").origin).parent / "src"
+    chief = (folder / "distribute" / "oracle_chief.py").read_text()
     assert "while not exit_chief(oracle):" in chief
-    assert scale_out.TOO_MANY_FAILURES in (keras_tuner / "engine" / "oracle.py").read_text()
+    assert scale_out.TOO_MANY_FAILURES in (folder / "engine" / "oracle.py").read_text()
 
 
 def write_trial(project, trial_id, status):
-    """A trial.json with what the launcher reads."""
     folder = project / f"trial_{trial_id}"
     folder.mkdir(parents=True, exist_ok=True)
     record = {"trial_id": trial_id, "status": status}
@@ -131,14 +95,12 @@ def test_the_verdict_follows_the_trials(tmp_path):
 
 def test_a_serial_project_is_opened_to_a_chief_and_back(job, launched, tmp_path):
     project = tmp_path / "p"
-    scale_out.run(job, directory=tmp_path, project_name="p")
-    assert not project.exists(), "there is no search yet"
     project.mkdir()
     (project / "oracle.json").write_text("{}")
-    (project / "chief.json").write_text('{"kept": 1}')
+    (project / "chief.json").write_text("kept")
     scale_out.run(job, directory=tmp_path, project_name="p")
-    assert json.loads((project / "chief.json").read_text()) == {"kept": 1}
-    assert json.loads((project / "tuner0.json").read_text()) == {}
+    assert (project / "chief.json").read_text() == "kept"
+    assert (project / "tuner0.json").read_text() == "{}"
 
 
 def test_fresh_moves_the_old_project_and_its_logs_aside(job, launched, tmp_path):
@@ -153,7 +115,6 @@ def test_fresh_moves_the_old_project_and_its_logs_aside(job, launched, tmp_path)
 
 def test_the_last_error_is_the_cause_and_not_what_passed_it_on():
     log = (
-        "Traceback (most recent call last):\n  File ...\n"
         "\x1b[31mValueError\x1b[39m: units must be positive\n"
         "grpc._channel._InactiveRpcError: <_InactiveRpcError of RPC that terminated with:\n"
         "papermill.exceptions.PapermillExecutionError: \n"

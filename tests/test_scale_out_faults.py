@@ -26,9 +26,7 @@ from helpers.scale_out import Exit
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 JOBS = ROOT / "tests" / "scale_out_jobs"
-QUICK = (
-    "import sys; from helpers import scale_out; scale_out.PAUSE = 0.3; sys.exit(scale_out.main())"
-)
+QUICK = "from helpers import scale_out as s; s.PAUSE = 0.3; raise SystemExit(s.main())"
 LAUNCHER = [sys.executable, "-c", QUICK]  # the command, with short pauses before a restart
 PATIENCE = 400  # seconds until a test gives up; nothing is asserted about time
 PARAMETERS = 'directory = "log"\nproject_name = "p"\nfail = ""'
@@ -40,20 +38,14 @@ with open(os.environ["SCALE_OUT_TEST"] + "/runs.txt", "a") as file:
 """
 SLEEP = NOTE + "time.sleep(1000)"
 WORKER_DIES = NOTE + "os.kill(os.getpid(), signal.SIGKILL) if name != 'chief' else time.sleep(1000)"
-STOPPED = (
-    NOTE + f"if name != 'chief':\n    raise RuntimeError('{scale_out.TOO_MANY_FAILURES} of 3.')"
-)
+STOPPED = NOTE + f"if name != 'chief':\n    raise OSError('{scale_out.TOO_MANY_FAILURES}')\n"
 CHIEF_FAILS = NOTE + "if name == 'chief':\n    time.sleep(2)\n    raise OSError('x')"
 
 
 def marked(folder):
     """Processes that were started for a test and still run."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("SCALE_OUT_TEST") == str(folder):
-                found.append(process)
-    return found
+    processes = psutil.process_iter(["environ"])
+    return [p for p in processes if (p.info["environ"] or {}).get("SCALE_OUT_TEST") == str(folder)]
 
 
 @pytest.fixture
@@ -77,13 +69,11 @@ def start(tmp_path, monkeypatch):
 
 
 def script(folder, code):
-    """Write a job that needs no KerasTuner."""
     (folder / "sleeper.py").write_text(code)
     return folder / "sleeper.py"
 
 
 def notebook(folder, **cells):
-    """Write a job notebook with these cells after the one with its parameters."""
     made = [nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
     made += [nbformat.v4.new_code_cell(source, id=name) for name, source in cells.items()]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -93,7 +83,6 @@ def notebook(folder, **cells):
 
 
 def wait_for(ready):
-    """Wait until ``ready()`` is true, and return its value."""
     limit = time.monotonic() + PATIENCE
     while not (value := ready()):
         assert time.monotonic() < limit, "waited too long"
@@ -101,22 +90,15 @@ def wait_for(ready):
     return value
 
 
-def runs(folder, worker=""):
-    """(trial, worker, pid) of every trial that was begun, by workers with this name."""
+def runs(folder):
+    """(trial, worker, pid) of every trial that was begun."""
     path = folder / "runs.txt"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [run for run in map(str.split, lines) if run[1].startswith(worker)]
+    return list(map(str.split, path.read_text().splitlines())) if path.exists() else []
 
 
 def trials(project):
-    """Trial id to trial.json's contents."""
     states = [json.loads(path.read_text()) for path in project.glob("trial_*/trial.json")]
     return {state["trial_id"]: state for state in states}
-
-
-def statuses(project):
-    """The status of every trial."""
-    return [state["status"] for state in trials(project).values()]
 
 
 def check_restarted(folder, project, trial, worker):
@@ -124,7 +106,7 @@ def check_restarted(folder, project, trial, worker):
     again = [run for run in runs(folder) if run[0] == trial]
     assert [run[1] for run in again[:2]] == [worker, worker] and again[0][2] != again[1][2]
     assert (folder / "best.txt").read_text().split()[0] == "chief"
-    assert statuses(project) == ["COMPLETED"] * 6
+    assert [one["status"] for one in trials(project).values()] == ["COMPLETED"] * 6
 
 
 def test_killed_worker_and_killed_chief_are_restarted_and_nothing_finished_is_lost(start, tmp_path):
@@ -152,46 +134,35 @@ def test_a_notebook_as_the_job_reads_its_results_on_the_chief_and_a_failure_show
     )
     outcome = scale_out.run(path, workers=1, directory=tmp_path, parameters={"fail": "1"})
     assert outcome.code == Exit.TRIALS_FAILED and "ValueError: the formula" in outcome.reason
-    assert sorted(statuses(outcome.project)) == ["COMPLETED"] * 3 + ["FAILED"]
+    ended = sorted(one["status"] for one in trials(outcome.project).values())
+    assert ended == ["COMPLETED"] * 3 + ["FAILED"]
     assert (tmp_path / "best.txt").read_text() == "chief"
-    counts = {}
-    for name in ("chief", "worker0"):
-        executed = nbformat.read(outcome.logs / f"{name}.ipynb", 4)
-        counts[name] = {cell["id"]: cell.execution_count for cell in executed.cells}
-    assert counts["worker0"]["search"] and counts["chief"]["results"]
-    assert counts["worker0"]["results"] is None
+    executed = [nbformat.read(outcome.logs / f"{name}.ipynb", 4) for name in ("chief", "worker0")]
+    counts = [[cell.execution_count for cell in one.cells[-3:]] for one in executed]
+    assert all(counts[0]) and counts[1][0] and counts[1][2] is None
 
 
-def test_a_search_begun_alone_and_ended_in_parallel_equals_a_serial_one_bit_for_bit(
-    start, tmp_path
-):
+def test_a_search_begun_alone_and_ended_in_parallel_equals_a_serial_one(start, tmp_path):
     one_thread = dict.fromkeys(scale_out.THREAD_VARIABLES, 1)
     serial = "import job; [job.run(f, 'p', n, train=1) for f, n in (('alone', 4), ('both', 2))]"
     assert start(sys.executable, "-c", serial, **one_thread).wait(PATIENCE) == 0
     both = tmp_path / "both"
-    more = {"train": 1, "max_trials": 4}
-    outcome = scale_out.run(
-        JOBS / "job.py", threads=1, directory=both, project_name="p", parameters=more
-    )
+    more = {"project_name": "p", "parameters": {"train": 1, "max_trials": 4}}
+    outcome = scale_out.run(JOBS / "job.py", threads=1, directory=both, **more)
     assert outcome.code == Exit.COMPLETE, outcome.reason
     serial, parallel = trials(tmp_path / "alone" / "p"), trials(both / "p")
     assert sorted(serial) == sorted(parallel) and len(serial) == 4
     workers = []
-    for trial, state in sorted(serial.items()):
-        same = parallel[trial]
-        assert same["hyperparameters"]["values"] == state["hyperparameters"]["values"]
-        assert same["metrics"] == state["metrics"] and same["score"] == state["score"]
-        one, two = (root / "p" / f"trial_{trial}" for root in (tmp_path / "alone", both))
-        name = "checkpoint.weights.h5"
-        assert (one / name).read_bytes() == (two / name).read_bytes()
-        histories = [json.loads((path / "history.json").read_text()) for path in (one, two)]
+    for trial, alone in sorted(serial.items()):
+        values = [one["hyperparameters"]["values"] for one in (alone, parallel[trial])]
+        assert values[0] == values[1] and alone["metrics"] == parallel[trial]["metrics"]
+        homes = [root / "p" / f"trial_{trial}" for root in (tmp_path / "alone", both)]
+        weights = [(home / "checkpoint.weights.h5").read_bytes() for home in homes]
+        histories = [json.loads((home / "history.json").read_text()) for home in homes]
+        assert weights[0] == weights[1]
         assert histories[0]["executions"] == histories[1]["executions"]
-        assert abs(histories[1]["started"] - time.time()) < PATIENCE
         workers.append(histories[1]["worker"])
     assert workers[:2] == ["serial", "serial"] and set(workers[2:]) <= {"worker0", "worker1"}
-
-
-# ---------------------------------------------------------------- how processes end
 
 
 @pytest.mark.parametrize(
@@ -199,23 +170,13 @@ def test_a_search_begun_alone_and_ended_in_parallel_equals_a_serial_one_bit_for_
     [
         (WORKER_DIES, 1 + scale_out.RESTARTS, "worker0"),
         (CHIEF_FAILS, 1, "OSError: x"),
-        (STOPPED + "\ntime.sleep(1000)", 1, scale_out.TOO_MANY_FAILURES),
+        (STOPPED + "time.sleep(1000)", 1, scale_out.TOO_MANY_FAILURES),
     ],
 )
 def test_a_process_that_cannot_go_on_is_given_up(start, tmp_path, code, deaths, reason):
     outcome = scale_out.run(script(tmp_path, code), workers=1, directory=tmp_path)
     assert outcome.code == Exit.GAVE_UP and reason in outcome.reason
     assert outcome.deaths == deaths == len(runs(tmp_path)) - 1
-
-
-def test_a_rehearsal_kills_a_worker_that_has_a_trial_once(start, tmp_path):
-    home = tmp_path / "p" / "trial_0"
-    home.mkdir(parents=True)
-    (home.parent / "oracle.json").write_text('{"ongoing_trials": {"worker0": "0"}}')
-    (home / "trial.json").write_text('{"trial_id": "0", "status": "COMPLETED"}')
-    job = script(tmp_path, "import time\ntime.sleep(3)")
-    outcome = scale_out.run(job, workers=1, directory=tmp_path, project_name="p", rehearse=True)
-    assert (outcome.code, outcome.deaths) == (Exit.COMPLETE, 1)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
@@ -254,9 +215,6 @@ def test_an_interrupted_kernel_leaves_no_process(start, tmp_path):
         manager.shutdown_kernel(now=True)
 
 
-# ---------------------------------------------------------------- as docs/scale_out.md has them
-
-
 def documented(language):
     """The first block of this language in the document."""
     text = (ROOT / "docs" / "scale_out.md").read_text()
@@ -271,29 +229,26 @@ def job(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
 
 
-def free_port(start=20000):
-    """The first port from ``start`` that is free now."""
-    with socket.socket() as server:
-        if server.connect_ex(("127.0.0.1", start)):
-            return start
-    return free_port(start + 1)
+def free_port():
+    """A port that is free now, of those from which the Slurm script chooses by the job's number."""
+    for port in range(20000, 40000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def test_the_slurm_script_restarts_a_killed_worker_and_ends(start, job, tmp_path):
     (tmp_path / "bin").mkdir()
-    commands = {  # what Slurm would do, on one machine with two tasks
-        "scontrol": "echo localhost",
-        "srun": "while [[ $1 == --* ]]; do shift; done\n"
-        'for i in 0 1; do SLURM_PROCID=$i "$@" & tasks+=($!); done\n'
-        'for task in "${tasks[@]}"; do wait $task || exit 1; done',
-    }
-    for name, body in commands.items():
+    srun = """while [[ $1 == --* ]]; do shift; done
+for i in 0 1; do SLURM_PROCID=$i "$@" & tasks+=($!); done
+for task in "${tasks[@]}"; do wait $task || exit 1; done"""
+    # What Slurm would do, on one machine with two tasks.
+    for name, body in {"scontrol": "echo localhost", "srun": srun}.items():
         (tmp_path / "bin" / name).write_text(f"#!/bin/bash\n{body}\n")
         (tmp_path / "bin" / name).chmod(0o755)
     (tmp_path / "cnn.sh").write_text(documented("bash").replace("sleep 5", "sleep 1"))
     (tmp_path / "log").mkdir()
     slurm = {"JOB_ID": free_port() - 20000, "CPUS_PER_TASK": 1, "SUBMIT_DIR": tmp_path}
-    slurm |= {"JOB_NODELIST": "node[1-2]"}
+    slurm["JOB_NODELIST"] = "node[1-2]"
     script = start("bash", "cnn.sh", **{f"SLURM_{name}": value for name, value in slurm.items()})
     trial, worker, pid = wait_for(lambda: runs(tmp_path / "log"))[0]
     os.kill(int(pid), signal.SIGKILL)
@@ -310,7 +265,7 @@ def test_the_kubernetes_job_goes_on_when_a_pod_is_started_again(start, job, tmp_
     assert pod["subdomain"] == service["metadata"]["name"]
     assert env["KERASTUNER_ORACLE_PORT"] == str(service["spec"]["ports"][0]["port"])
     env |= {"CHIEF": "127.0.0.1", "CHIEF_LISTENS": "127.0.0.1"}
-    env["KERASTUNER_ORACLE_PORT"] = free_port(8000)
+    env["KERASTUNER_ORACLE_PORT"] = free_port()
     command = [part.replace("/shared", str(tmp_path)) for part in container["command"]]
     chief, killed = (start(*command, JOB_COMPLETION_INDEX=index, **env) for index in (0, 1))
     trial, worker, pid = wait_for(lambda: runs(tmp_path))[0]

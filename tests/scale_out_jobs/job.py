@@ -17,12 +17,11 @@ from helpers import scale_out, search
 class Formula(kt.RandomSearch):
     """RandomSearch whose trial is a formula of its hyperparameter."""
 
-    def run_trial(self, trial, folder, seconds, fail):
-        """Note the run, wait, fail where told to, and return the value to minimise."""
+    def run_trial(self, trial, folder, fail):
         x = trial.hyperparameters.get("x")
         with open(pathlib.Path(folder, "runs.txt"), "a") as file:
             file.write(f"{trial.trial_id} {self.tuner_id} {os.getpid()}\n")
-        time.sleep(seconds)
+        time.sleep(float(os.environ["FORMULA_SECONDS"]))
         if trial.trial_id in fail.split(","):
             raise ValueError(f"the formula has no value at x = {x}")
         return (x - 3) ** 2
@@ -40,7 +39,7 @@ def build(hp):
     return model
 
 
-def run(directory, project_name, max_trials=6, seconds=0.05, fail="", train=0):
+def run(directory, project_name, max_trials=6, fail="", train=0):
     """Take this process's part in the search; returns its role and the tuner."""
     role = scale_out.prepare()
     arguments = {"directory": directory, "project_name": project_name, "max_trials": max_trials}
@@ -57,7 +56,7 @@ def run(directory, project_name, max_trials=6, seconds=0.05, fail="", train=0):
         space.Int("x", min_value=0, max_value=1000)
         tuner = Formula(objective=objective, hyperparameters=space, seed=1, **arguments)
         tuner.oracle.verbose = 0
-        tuner.search(directory, seconds, fail)
+        tuner.search(directory, fail)
     return role, tuner
 
 
@@ -66,8 +65,6 @@ if __name__ == "__main__":
     parser.add_argument("--directory")
     parser.add_argument("--project-name")
     parser.add_argument("--max-trials", type=int, default=6)
-    parser.add_argument("--seconds", type=float, default=os.environ.get("FORMULA_SECONDS", 0.05))
-    parser.add_argument("--fail", default="", help="trials that raise an error")
     parser.add_argument("--train", type=int, default=0)
     options = parser.parse_args()
     role, tuner = run(**vars(options))
