@@ -53,11 +53,6 @@ def test_a_missing_job_and_a_second_launcher_are_refused(job, launched, tmp_path
     assert not launched
 
 
-def test_command_line_values_become_what_they_look_like():
-    for text, value in {"1e-3": 0.001, "True": True, "0,1": "0,1", "007": "007"}.items():
-        assert scale_out._value(text) == value
-
-
 def test_every_process_gets_its_role_its_threads_and_loopback(job, launched, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     scale_out.run(job, workers=3, directory=tmp_path, parameters={"learning_rate": 0.1})
