@@ -1,7 +1,6 @@
 """The search layer: same numbers as KerasTuner, nothing lost, mixed or hidden."""
 
 import functools
-import gc
 import itertools
 import json
 import os
@@ -108,9 +107,11 @@ def kind(request):
 
 @pytest.fixture
 def expected(kind, tmp_path_factory):
-    """The records of an uninterrupted search of this kind."""
+    """The records of an uninterrupted search, in which KerasTuner writes no file in place."""
     folder = tmp_path_factory.mktemp("expected")
-    make(folder, kind).search()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("keras_tuner.src.utils.save_json", lambda path, value: pytest.fail(path))
+        make(folder, kind).search()
     return records(folder)
 
 
@@ -144,9 +145,7 @@ def test_a_file_is_written_beside_synchronised_and_only_then_renamed(tmp_path, m
     assert done == ['{"a": 1}', "replace"] and path.read_text() == '{"a": 2}'
 
 
-def test_a_search_interrupted_in_any_trial_goes_on_as_if_nothing_had_happened(
-    kind, expected, tmp_path
-):
+def test_a_search_interrupted_in_any_trial_equals_an_uninterrupted_one(kind, expected, tmp_path):
     for stop in range(len(expected)):
         folder, ran = tmp_path / str(stop), []
         interrupt(folder, kind, stop, ran=ran)
@@ -167,9 +166,8 @@ def test_grid_search_goes_on_with_more_trials(tmp_path):
     make(tmp_path / "all", "GridSearch", max_trials=8).search()
     for limit in (3, 5, 8):
         make(tmp_path / "parts", "GridSearch", max_trials=limit).search()
-    found = [json.loads(text)["hyperparameters"] for text in records(tmp_path / "all").values()]
-    assert len({json.dumps(one["values"]) for one in found}) == 8
     assert records(tmp_path / "parts") == records(tmp_path / "all")
+    assert len(records(tmp_path / "all")) == 8
 
 
 def test_a_project_of_plain_kerastuner_is_gone_on_with_after_accepting_it(tmp_path):
@@ -186,7 +184,7 @@ def test_a_project_of_plain_kerastuner_is_gone_on_with_after_accepting_it(tmp_pa
 
 
 DAMAGES = {
-    "truncated": lambda path: path.write_text(path.read_text()[:20]),
+    "truncated": lambda path: path.write_text(path.read_text()[:-1]),
     "gone": lambda path: path.unlink(),
 }
 REFUSED = DAMAGES | {
@@ -230,18 +228,14 @@ def test_a_search_of_an_earlier_layout_goes_on_as_if_nothing_had_happened(kind, 
     state.write_json(path, json.loads(path.read_text()) | versions)
     kept = {p: p.read_bytes() for p in path.parent.glob("trial_[0-3]/*.json")}
     tuner_class = search.careful(getattr(kt, kind))
-    old, new = (
-        results.trials_table(programs.search(tuner_class, tmp_path / name, **own))
-        for name in ("old", "new")
-    )
+    old, new = (programs.search(tuner_class, tmp_path / name, **own) for name in ("old", "new"))
+    old, new = results.trials_table(old), results.trials_table(new)
     assert {p: p.read_bytes() for p in kept} == kept and len(kept) == 8
     assert old["units"].tolist() == new["units"].tolist()
     np.testing.assert_allclose(old["score"], new["score"], rtol=1e-4)
 
 
-def test_a_full_disk_stops_the_search_and_the_search_goes_on_later(
-    kind, expected, tmp_path, monkeypatch
-):
+def test_a_search_goes_on_after_a_full_disk(kind, expected, tmp_path, monkeypatch):
     write, written = state.write_text, []
 
     def full(path, text):
@@ -252,10 +246,10 @@ def test_a_full_disk_stops_the_search_and_the_search_goes_on_later(
 
     monkeypatch.setattr(state, "write_text", full)
     for full.at in (1, 2, 3) if kind == "BayesianOptimization" else range(1, 12):
-        folder, first, then = tmp_path / str(full.at), [], []
+        folder, then = tmp_path / str(full.at), []
         written.clear()
         with pytest.raises((OSError, kt.errors.FatalRuntimeError)) as caught:
-            make(folder, formula(kind, first)).search()
+            make(folder, kind).search()
         assert state.disk_is_full(caught.value)
         ended = statuses(folder).count("COMPLETED")
         make(folder, formula(kind, then)).search()
@@ -275,7 +269,6 @@ def test_a_full_disk_in_a_trial_does_not_fail_it(tmp_path):
 CHANGES = {
     "seed: 1 there, 2 now": {"seed": 2},
     "objective": {"objective": kt.Objective("val_loss", "max")},
-    "objective: ": {"objective": kt.Objective("loss", "min")},
     "arguments.executions_per_trial": {"executions_per_trial": 2},
     "space.x": {"hypermodel": lambda hp: (hp.Int("x", 0, 9), hp.Choice("kind", ["a", "b"]))},
     "tuner: 'RandomSearch' there, 'GridSearch' now": {"tuner_class": "GridSearch"},
@@ -293,9 +286,7 @@ def test_a_changed_tuner_refuses_an_earlier_search(tmp_path, name):
     assert whole(tmp_path) == before
 
 
-def test_a_changed_fit_model_data_or_version_refuses_an_earlier_search(
-    tmp_path, monkeypatch, eager
-):
+def test_a_changed_fit_model_data_or_version_is_refused(tmp_path, monkeypatch, eager):
     make(tmp_path, kt.RandomSearch, max_trials=1).search(X, Y, **FIT)
     other = X.copy()
     other[0, 0, 0] += 0.5
@@ -373,9 +364,7 @@ def test_plain_kerastuner_in_the_same_process_is_untouched_and_reads_a_careful_p
     assert not (tmp_path / "plain" / state.FINGERPRINT).exists()
 
 
-def test_progress_is_shown_whatever_verbose_says_and_a_finished_search_says_so(
-    tmp_path, capsys, eager
-):
+def test_progress_is_shown_whatever_verbose_says_and_how_much_is_done(tmp_path, capsys, eager):
     make(tmp_path, kt.RandomSearch, max_trials=2, progress=True).search(X, Y, **FIT, verbose=0)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
@@ -410,12 +399,6 @@ def test_failed_trials_are_never_the_best_and_three_in_a_row_stop_with_the_reaso
     assert len(tuner.get_best_hyperparameters(5)) == 1
 
 
-def test_the_collector_is_relieved_before_the_search(tmp_path):
-    gc.unfreeze()
-    make(tmp_path, max_trials=1).search()
-    assert gc.get_freeze_count() > 10_000
-
-
 def test_the_estimate_of_the_checkpoint_size_is_right(tmp_path, eager):
     one_size = kt.HyperParameters()
     one_size.Fixed("units", 400)
@@ -440,12 +423,3 @@ def test_every_private_name_that_is_used_is_there_and_declared(tmp_path):
         used = set(re.findall(rf"{owner}\.(_[a-z]\w+)", path.read_text(encoding="utf-8")))
         allowed = {attribute for _, attribute in declared} if path.stem == "state" else set()
         assert used & theirs <= allowed, path.name
-
-
-def test_kerastuner_writes_no_state_in_place(tmp_path, monkeypatch):
-    from keras_tuner.src import utils
-
-    monkeypatch.setattr(utils, "save_json", lambda path, value: pytest.fail(path))
-    for kind in KINDS:
-        make(tmp_path / kind, kind).search()
-        assert records(tmp_path / kind)
