@@ -31,14 +31,12 @@ def project(tmp_path):
     path = tmp_path / "a_search"
     write_trial(path, "00", {"units": 8}, 0.5, losses=[[0.7, 0.5, 0.6]])
     write_trial(path, "01", {"units": 16, "more": 12}, 0.3, losses=[[0.4, 0.3], [0.5, 0.2]])
-    message = "Traceback:\n  File x\nkeras.errors.ValueError: units too many\n\n"
-    write_trial(path, "02", {"units": 40}, None, status="FAILED", message=message)
+    write_trial(path, "02", {"units": 40}, None, status="FAILED", message="ValueError: too many")
     write_trial(path, "03", {"units": 4}, None, status="RUNNING")
     return path
 
 
 def table_of(scores, epochs, status="COMPLETED"):
-    """A trials table straight from lists."""
     trials = [f"{i:02d}" for i in range(len(scores))]
     known = {"trial": trials, "status": status, "score": scores, "epochs": epochs, "seconds": 2.0}
     return pd.DataFrame(known | {"message": ""})
@@ -53,7 +51,7 @@ def test_the_table_has_one_row_a_trial_and_one_column_a_hyperparameter(project):
     assert table["epochs"].tolist()[:2] == [3, 4] and table["epochs"][2:].isna().all()
     rows = results.failed(table)
     assert rows["status"].tolist() == ["FAILED", "RUNNING"] and rows["units"].tolist() == [40, 4]
-    assert "units too many" in rows["message"][0] and not rows["message"][1]
+    assert "too many" in rows["message"][0] and not rows["message"][1]
     costs = results.costs(project)
     assert costs.iloc[1, :4].tolist() == ["01", 4, 2.5, 4.0] and costs.iloc[3, 1:].isna().all()
 
@@ -72,7 +70,6 @@ def test_a_project_of_plain_keras_tuner_is_read_and_has_no_epochs(tmp_path):
     tuner.search(verbose=0)
     table = results.trials_table(tuner)
     assert table["status"].tolist() == ["COMPLETED", "FAILED", "FAILED", "COMPLETED"]
-    assert results.completed(table)["score"].equals(results.completed(table)["x"])
     assert "no memory" in table["message"][1] and table["message"][2] == state.reason(None)
     assert results.costs(tuner).drop(columns="trial").isna().all(axis=None)
     with pytest.raises(FileNotFoundError, match="careful"):
@@ -109,10 +106,9 @@ def test_the_history_is_one_row_an_epoch_and_a_metric_may_be_missing(project):
     history = results.history_table(project)
     assert history["epoch"].tolist() == [1, 2, 3, 1, 2, 1, 2]
     assert history["execution"].tolist() == [1, 1, 1, 1, 1, 2, 2]
-    executions = [{"loss": [3.0, 2.0], "val_loss": [1.0]}]
-    (project / "trial_00" / "history.json").write_text(json.dumps({"executions": executions}))
-    first = results.history_table(project).query("trial == '00'")
-    assert first["loss"].tolist() == [3, 2] and first["val_loss"].isna().tolist() == [False, True]
+    text = '{"executions": [{"loss": [3.0, 2.0], "val_loss": [1.0]}]}'
+    (project / "trial_00" / "history.json").write_text(text)
+    assert results.history_table(project)["val_loss"].isna().tolist()[:2] == [False, True]
 
 
 def test_equal_scores_keep_their_order_and_best_so_far_its_best_over_a_failed_trial(project):
@@ -121,8 +117,7 @@ def test_equal_scores_keep_their_order_and_best_so_far_its_best_over_a_failed_tr
     assert results.ranked(equal, "max")["trial"].tolist() == ["00", "02", "01", "03"]
     curve = results.best_so_far(results.trials_table(project))
     assert curve["best"].tolist() == [0.5, 0.3, 0.3, 0.3] and math.isnan(curve["score"][2])
-    upward = results.best_so_far(table_of([0.4, 0.6, 0.5], 1), direction="max")
-    assert upward["best"].tolist() == [0.4, 0.6, 0.6]
+    assert results.best_so_far(equal, direction="max")["best"].tolist() == [0.2] * 4
 
 
 def test_searches_are_compared_in_one_table(project):
@@ -146,8 +141,7 @@ def test_the_small_search_is_named_by_its_settings_and_run_once(tmp_path, monkey
     monkeypatch.setenv("COURSE_OUTPUT", str(tmp_path))
     images = data.load_data(images=200)
     budget = {"max_trials": 1, "executions_per_trial": 1, "seed": 1, "epochs": 1, "batch_size": 32}
-    first = results.small_search(images, **budget)
-    again = results.small_search(images, **budget)
+    first, again = (results.small_search(images, **budget) for _ in range(2))
     assert results.trials_table(first).equals(results.trials_table(again))  # and so its seconds
     for name, value in {"trials": 1, "epochs": 1, "seed": 1, "data": images.digest[:6]}.items():
         assert f"-{name}{value}" in first.project_name
