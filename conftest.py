@@ -26,9 +26,7 @@ SLOW = {
     "test_search",
     "test_search_kills",
     "test_checks::test_papermill_stops_at_wrong_values_and_unknown_names_with_one_line",
-    "test_compare::test_the_costs_of_a_real_search_are_recorded",
     "test_compare::test_the_recorder_runs_resumes_judges_and_ships",
-    "test_results::test_a_folder_without_trials_is_refused_and_one_with_them_needs_no_tensorflow",
     "test_results::test_the_small_search_is_named_by_its_settings_and_run_once",
     "test_setup::test_importing_helpers_imports_no_heavy_package",
 }

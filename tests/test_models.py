@@ -54,24 +54,9 @@ def test_05_changes_only_the_dropout_between_the_baseline_and_its_values_in_the_
     layers, *rest = described(models.hypermodel()(hp))
     baseline, *others = described(models.build_baseline())
     (differing,) = [pair for pair in zip(layers, baseline, strict=True) if pair[0] != pair[1]]
-    assert [(name, config["rate"]) for name, config in differing] == [
-        ("Dropout", 0.25),
-        ("Dropout", 0.5),
-    ]
+    assert [name for name, _ in differing] == ["Dropout", "Dropout"]
+    assert [config["rate"] for _, config in differing] == [0.25, 0.5]
     assert rest == others
-
-
-def test_the_space_is_the_one_of_the_course():
-    import keras_tuner as kt
-
-    hp = kt.HyperParameters()
-    models.hypermodel()(hp)
-    space = {p.name: (p.min_value, p.max_value, p.step, p.sampling) for p in hp.space}
-    assert space == {
-        "L1_Conv2D_Filters": (8, 64, 4, "linear"),
-        "L2_Conv2D_Filters": (8, 64, 4, "linear"),
-        "L3_Dense_num": (4, 216, 4, "linear"),
-    }
 
 
 def test_the_models_take_other_shapes_and_class_counts():
@@ -80,16 +65,3 @@ def test_the_models_take_other_shapes_and_class_counts():
     assert models.build_baseline((16, 20, 3), 4).output_shape == (None, 4)
     build = models.hypermodel((16, 20, 3), 4)
     assert build(kt.HyperParameters()).input_shape == (None, 16, 20, 3)
-
-
-def test_a_changed_model_is_noticed():
-    import keras
-    import keras_tuner as kt
-
-    model = models.hypermodel()(kt.HyperParameters())
-    other = keras.Sequential(
-        [keras.Input((28, 28, 1))]
-        + [keras.layers.Dropout(0.3) if type(x).__name__ == "Dropout" else x for x in model.layers]
-    )
-    other.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
-    assert described(other) != described(model)

@@ -12,7 +12,6 @@ from helpers import rerun
 ROOT = pathlib.Path(__file__).parent.parent
 NOTEBOOKS = rerun.available()
 GOOD = NOTEBOOKS["02_hypermodel"]  # the one that is broken below, in memory
-PIXEL = "data:image/png;base64,iVBORw0KGgo="
 NAMES = [rule.__name__ for rule in rules.RULES]
 
 
@@ -56,65 +55,43 @@ def edit(cell_id, old, new):
     return edited
 
 
-def remove(cell_id):
-    """A notebook without a cell."""
-    return lambda notebook: notebook.cells.remove(cell(notebook, cell_id))
-
-
 def output(kind, **values):
     """A cell with this output alone."""
     return change(outputs=[nbformat.v4.new_output(kind, **values)])
 
 
-def shown(kind, value):
-    """A cell that displayed something."""
-    return output("display_data", data={kind: value})
-
-
-def tagged(*tags, cells=slice(2, None)):
+def tagged(*tags):
     """A notebook whose code cells, but for the first two, have these tags."""
     found = {"tags": list(tags)}
-    return lambda notebook: [c.metadata.update(found) for c in rules.code_cells(notebook)[cells]]
+    return lambda notebook: [c.metadata.update(found) for c in rules.code_cells(notebook)[2:]]
 
 
 BROKEN = {
     rules.has_the_frame: [
         edit("frame-title", "# 02", "# 03"),
         edit("frame-do", "## What you need", "## You need"),
-        edit("frame-do", "minutes to read", "minutes or so"),
         edit("check-details", "03_random_search", "01_baseline_cnn"),
     ],
     rules.has_checked_parameters: [
         change("parameters", metadata={}),
-        tagged("parameters", cells=slice(0, 3)),
-        edit("parameters", "images: int", "images"),
-        edit("parameters", "  # a name, or a path to your own .npz file or folder of images", ""),
         edit("parameters", "0 means all", "0 = all"),
-        edit("parameters", "1500", '"1500"'),
-        remove("param-check"),
         edit("param-check", "images=(0, None), ", ""),
-        edit("param-check", "images=", "picture=1, images="),
         edit("param-check", "(0, None)", "(0, 1000)"),
     ],
     rules.is_stored_clean: [
         lambda notebook: notebook.metadata.update(papermill={}),
-        lambda notebook: notebook.update(nbformat_minor=4),
         change(id="frame-do"),
         change(surprise=1),
-        change(metadata={"execution": {"iopub.execute_input": "now"}}),
         tagged("nbval-skip"),
         edit("frame-title", "hypermodel", "hyper model"),
         output("stream", text="x" * rules.LARGEST_FILE),
     ],
     rules.comes_from_a_clean_run: [
         change(execution_count=None),
-        change(execution_count=70),
         output("stream", name="stderr", text="a warning\n"),
-        output("error", ename="E", evalue="no"),
     ],
     rules.names_no_machine: [
         output("stream", text="Results in /tmp/tmpab12/log\n"),
-        shown("text/plain", r"C:\Users\ada"),
         change(source='print(open("/home/me/data"))'),
     ],
     rules.compares_most_outputs: [
@@ -122,51 +99,30 @@ BROKEN = {
         change(source="# NBVAL_IGNORE_OUTPUT\nprint(total)"),
     ],
     rules.describes_its_figures: [
-        shown("image/png", "iVBORw0KGgo="),
-        shown("text/html", f'<img src="{PIXEL}">'),
-        shown("text/html", f'<img alt="" src="{PIXEL}">'),
+        output("display_data", data={"image/png": "iVBORw0KGgo="}),
+        output("display_data", data={"text/html": '<img src="data:image/png;base64,iVBOR=">'}),
         change("data-why", source="![](figure.png)"),
     ],
     rules.has_links_that_resolve: [
         edit("check-details", "03_random_search", "09_missing"),
         change("data-why", source="[here](#Check-me)"),
-        change("data-why", source='<a href="../missing.md">it</a>'),
     ],
     rules.explains_every_cell: [
-        remove("data-why"),
-        lambda notebook: notebook.cells.insert(0, notebook.cells[3]),
-        remove("check-details"),
-        change("data-why", source="## Counting everything up"),
+        lambda notebook: notebook.cells.remove(cell(notebook, "data-why")),
     ],
-    rules.has_short_cells: [
-        change(source="print(1)\n" * 16),
-        change("build", source="def build(hp):\n" + "    hp.Int()\n" * 25),
-    ],
+    rules.has_short_cells: [change(source="print(1)\n" * 16)],
     rules.keeps_the_test_set_shut: [change(source="x, y = course_data.load_test(dataset)")],
     rules.is_plain_and_quiet: [
         change(source="%matplotlib inline"),
-        change(source="!ls"),
         change(source="print(1);"),
         edit("check-batch", ", verbose=0", ""),
-        edit("check-batch", "verbose=0", "verbose=1"),
     ],
 }
-CASES = [
-    pytest.param(rule, break_it, id=f"{rule.__name__}-{number}")
-    for rule, changes in BROKEN.items()
-    for number, break_it in enumerate(changes)
-]
 
 
-@pytest.mark.parametrize("rule, break_it", CASES)
-def test_a_broken_notebook_fails_the_rule(rule, break_it):
-    notebook = nbformat.read(GOOD, as_version=4)
-    break_it(notebook)
-    assert list(rule(notebook, GOOD))
-
-
-def test_every_rule_has_a_notebook_that_breaks_it_and_05_may_open_the_test_set():
-    assert set(BROKEN) == set(rules.RULES)
-    opened = nbformat.read(NOTEBOOKS["05_retrain_best_model"], as_version=4)
-    assert list(rules.keeps_the_test_set_shut(opened, GOOD))
-    assert not list(rules.keeps_the_test_set_shut(opened, NOTEBOOKS["05_retrain_best_model"]))
+@pytest.mark.parametrize("rule", rules.RULES, ids=NAMES)
+def test_a_broken_notebook_fails_the_rule(rule):
+    for number, break_it in enumerate(BROKEN[rule]):
+        notebook = nbformat.read(GOOD, as_version=4)
+        break_it(notebook)
+        assert list(rule(notebook, GOOD)), number

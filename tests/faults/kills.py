@@ -1,7 +1,7 @@
 """Kill searches with SIGKILL at random moments, resume them, and compare with uninterrupted ones.
 
-    python tests/faults/kills.py --kills 200 --real 3    a formula for a training, and trainings
-    python tests/faults/kills.py --disk FOLDER           trainings on a disk that fills up
+    python tests/faults/kills.py --kills 200     a formula for a training, and 3 kills of trainings
+    python tests/faults/kills.py --disk FOLDER   trainings on a disk that fills up
 
 Every search runs in a forked child of this process, which has imported everything and run no
 TensorFlow operation. Prints one JSON object with the counts; exits with 1 when anything was lost.
@@ -12,14 +12,12 @@ import collections
 import contextlib
 import gc
 import json
-import os
+import multiprocessing
 import pathlib
 import random
-import signal
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
@@ -38,12 +36,11 @@ OWN = {
     "Hyperband": {"max_epochs": 4, "factor": 2},
     "BayesianOptimization": {"max_trials": 6, "num_initial_points": 4},
 }
-FULL = "The disk is full. "
+FULL = 28  # exit code of a child that found the disk full
 BAD = ("failed_resumes", "completed_run_again", "lost", "wrong_tables", "beyond_max_trials")
 
 
 def space(hp):
-    """Three hyperparameters, one of them conditional; no model is built."""
     kind = hp.Choice("kind", ["a", "b"])
     hp.Int("x", 0, 8, step=2)
     with hp.conditional_scope("kind", ["b"]):
@@ -67,48 +64,38 @@ def with_formula(tuner_class):
     return Formula
 
 
-def run_search(kind, folder, real):
-    """Run or resume the search to its end; the body of a child."""
-    if real:
-        tf.config.run_functions_eagerly(True)  # tracing is what takes time
-        programs.search(search.careful(getattr(kt, kind)), folder, max_trials=4)
-        return
-    call = {"objective": kt.Objective("val_loss", "min"), "progress": False, "seed": 3}
-    call |= {"directory": str(folder), "project_name": kind} | OWN[kind]
-    search.careful(with_formula(getattr(kt, kind)))(space, **call).search(folder / "runs.txt")
-
-
-def start(*arguments):
-    """Fork a child that runs the search: (its pid, a file with the error that ended it)."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(writer)
-        return pid, os.fdopen(reader)
-    said = ""
+def search_on(kind, folder, real):
+    """Run or resume a search to its end; the body of a child."""
     try:
-        run_search(*arguments)
-    except BaseException as error:
-        said = f"{FULL if state.disk_is_full(error) else ''}{traceback.format_exc()}"
-    finally:
-        os.write(writer, said[:20_000].encode())
-        os._exit(0)
+        if real:
+            tf.config.run_functions_eagerly(True)  # tracing is what takes time
+            programs.search(search.careful(getattr(kt, kind)), folder, max_trials=4)
+            return
+        call = {"objective": kt.Objective("val_loss", "min"), "progress": False, "seed": 3}
+        call |= {"directory": str(folder), "project_name": kind} | OWN[kind]
+        search.careful(with_formula(getattr(kt, kind)))(space, **call).search(folder / "runs.txt")
+    except Exception as error:
+        if state.disk_is_full(error):
+            sys.exit(FULL)
+        raise  # multiprocessing prints it and exits with 1
 
 
-def end(pid, reader):
-    """Wait for a child: (whether a signal ended it, the error that ended it)."""
-    with reader:
-        said = reader.read()
-    return os.WIFSIGNALED(os.waitpid(pid, 0)[1]), said
+def run(*arguments, wait=None):
+    """Search in a child, killed after ``wait`` seconds; its exit code, below 0 when killed."""
+    process = multiprocessing.get_context("fork").Process(target=search_on, args=arguments)
+    process.start()
+    process.join(wait)
+    if wait is not None:
+        process.kill()
+        process.join()
+    return process.exitcode
 
 
 def trial_files(folder):
-    """{trial id: text of trial.json}."""
     return {path.parent.name[6:]: path.read_text() for path in folder.glob("*/trial_*/trial.json")}
 
 
 def started(folder):
-    """Ids of the trials that were started, in order, with repetitions."""
     path = folder / "runs.txt"
     return path.read_text().split() if path.exists() else []
 
@@ -116,50 +103,44 @@ def started(folder):
 def uninterrupted(kind, folder, real):
     """(trial files, seconds) of a search that nobody kills."""
     begin = time.monotonic()
-    died, said = end(*start(kind, folder, real))
-    assert not died and not said, said
+    assert run(kind, folder, real) == 0
     return trial_files(folder), time.monotonic() - begin
 
 
 def chain(kind, root, reference, seconds, rng, real, count, budget):
     """One search, killed and resumed until it ends or the budget of kills is used up."""
     folder = pathlib.Path(tempfile.mkdtemp(dir=root))
-    kept, died = {}, True
+    kept, code = {}, -1
     count["searches"] += 1
-    while died:
+    while code < 0:
         before = len(started(folder))
-        child = start(kind, folder, real)
-        if count["kills"] < budget:
-            time.sleep(rng.uniform(0, 0.7 * seconds))
-            os.kill(child[0], signal.SIGKILL)
-        died, said = end(*child)
-        if said and not died:
+        wait = rng.uniform(0, 0.7 * seconds) if count["kills"] < budget else None
+        code = run(kind, folder, real, wait=wait)
+        if code > 0:
             count["failed_resumes"] += 1
-            print(said, file=sys.stderr)
             return
         count["completed_run_again"] += len(set(started(folder)[before:]) & set(kept))
         now = trial_files(folder)
         count["lost"] += sum(now.get(trial) != text for trial, text in kept.items())
         kept = {i: t for i, t in now.items() if json.loads(t)["status"] in ("COMPLETED", "FAILED")}
-        count["kills"] += died
-        count["resumes"] += died
+        count["kills"] += code < 0
+        count["resumes"] += code < 0
     count["wrong_tables"] += now != reference
     count["beyond_max_trials"] += len(now) > len(reference)
 
 
 def kill(options):
     """Kill until the number is reached; the counts."""
-    rng = random.Random(options.seed)
+    rng = random.Random(1)
     total = collections.Counter(dict.fromkeys(("kills", "resumes", *BAD), 0))
     budgets = [(kind, False, round(options.kills * share)) for kind, share in SHARES.items()]
-    for kind, real, budget in [*budgets, ("RandomSearch", True, options.real)]:
+    for kind, real, budget in [*budgets, ("RandomSearch", True, 3)]:
         count = collections.Counter()
         with tempfile.TemporaryDirectory(dir=options.folder) as root:
             whole = pathlib.Path(tempfile.mkdtemp(dir=root))
             reference, seconds = uninterrupted(kind, whole, real)
             while count["kills"] < budget and not count["failed_resumes"]:
                 chain(kind, root, reference, seconds, rng, real, count, budget)
-        print(f"{kind}: {len(reference)} trials in {seconds:.2f} s; {dict(count)}", file=sys.stderr)
         total.update(count)
     return total
 
@@ -171,15 +152,15 @@ def fill_up(disk):
         while True:
             ballast.append(disk / f"ballast{len(ballast)}")
             ballast[-1].write_bytes(b"0" * 4096)
-    said = "not begun"
-    while said and ballast:
+    code = FULL
+    while code and ballast:
         for path in ballast[-20:]:
             path.unlink(missing_ok=True)
         del ballast[-20:]
-        died, said = end(*start("RandomSearch", disk, True))
-        count["crashed"] += died
-        count["full"] += said.startswith(FULL)
-        count["failed_resumes"] += bool(said) and not said.startswith(FULL)
+        code = run("RandomSearch", disk, True)
+        count["crashed"] += code < 0
+        count["full"] += code == FULL
+        count["failed_resumes"] += code > 0 and code != FULL
     with tempfile.TemporaryDirectory() as elsewhere:
         expected, _ = uninterrupted("RandomSearch", pathlib.Path(elsewhere), True)
     count["wrong_tables"] += trial_files(disk) != expected
@@ -187,11 +168,8 @@ def fill_up(disk):
 
 
 def main():
-    """Print the counts."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=200, help="of searches with a formula")
-    parser.add_argument("--real", type=int, default=3, help="kills of searches that train")
-    parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
     parser.add_argument("--folder", help="where to search; a memory disk is faster")
     parser.add_argument("--disk", type=pathlib.Path, help="the root of a small disk to fill up")
     options = parser.parse_args()
