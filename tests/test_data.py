@@ -236,7 +236,7 @@ def test_a_folder_of_grey_images_is_read_and_one_in_colour_makes_all_so(tmp_path
     assert data.load_data(folder).image_shape == (6, 9, 3)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::UserWarning")  # Pillow's, of transparency
 def test_transparency_becomes_colour_without_a_warning_and_photos_are_turned_upright(tmp_path):
     folder = save_images(tmp_path / "photos", ["a"], mode="RGBA", size=(8, 6))
     save_images(folder, ["b"], mode="RGB", size=(8, 6))

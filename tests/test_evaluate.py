@@ -49,7 +49,7 @@ def test_the_interval_of_an_accuracy_is_wilsons(correct, n, level):
     assert (found.low, found.high) == pytest.approx((centre - half, centre + half), **EXACT)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_equal_values_have_an_interval_of_no_width_and_no_warning():
     found = evaluate.confidence_interval([0.5, 0.5, 0.5])
     assert (found.low, found.high) == (0.5, 0.5)
