@@ -178,7 +178,7 @@ def search(tuner, args, kwargs):
     if metrics is not None and not own_fit and not fit.get("callbacks"):
         _check_objective(tuner.oracle.objective, metrics)
     _check_nan(model, fit.get("x"))
-    variables = [*model.variables, *getattr(model.optimizer, "variables", [])]
+    variables = [*model.variables, *getattr(getattr(model, "optimizer", 0), "variables", [])]
     size = sum(math.prod(v.shape) * 4 for v in {id(v): v for v in variables}.values())
     check_room(tuner.project_path.parent, tuner.missing() * size)
     return size

@@ -185,7 +185,7 @@ class CarefulMixin:
         if self.oracle.max_trials and self.missing() > 0 and not self.oracle.ongoing_trials:
             print(
                 f"The search ended after {len(self._ended())} of {self.oracle.max_trials} trials: "
-                "no configuration was found that had not been tried."
+                "the oracle has no more (it found nothing untried, or was told to stop)."
             )
 
     def _check_unchanged(self):
