@@ -269,6 +269,21 @@ def test_an_interrupted_trial_runs_again_even_after_the_deadline(shown, tmp_path
     assert late["trial"].tolist() == ["0000", "0001"] and set(late["status"]) == {"COMPLETED"}
 
 
+@pytest.mark.parametrize(("error", "runs"), [(ValueError, 3), (kt.errors.FailedTrialError, 1)])
+def test_a_trial_is_tried_again_after_an_error_but_not_after_a_failed_trial_error(
+    tmp_path, error, runs
+):
+    class Failing(kt.RandomSearch):
+        def run_trial(self, trial, **kwargs):
+            self.runs.append(trial.trial_id)
+            raise error("on purpose")
+
+    tuner = tuner_of(Failing, two_numbers, tmp_path, max_trials=1, max_retries_per_trial=2)
+    tuner.runs = []
+    tuner.search(verbose=0)
+    assert tuner.runs == ["0"] * runs
+
+
 # Known values, narrowed spaces, folds
 
 
