@@ -1,76 +1,22 @@
 """What notebook 07 says about KerasTuner, tested with the notebook's own code on tiny data."""
 
-import pathlib
-import tempfile
-import types
-
 import keras
 import keras_tuner as kt
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from lesson import ACCURACY, cells, defined, fixed, tiny_data, tuner_of
 
-from helpers import results, search, state
+from helpers import results
 
-NOTEBOOK = pathlib.Path(__file__).parents[1] / "notebooks" / "07_tune_the_architecture.ipynb"
-CELLS = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
+CELLS = cells("07_tune_the_architecture")
 DEFINE = ("loop-two", "loop-dry-run", "block", "blocks", "optimizer", "batches", "build", "class")
-DEFINE += (
-    "rare",
-    "rare-recalls",
-    "rare-class",
-    "wrong-class",
-    "wrong-search",
-    "known-oracle",
-    "known-tuner",
-    "folds-class",
-)
-LOSS, ACCURACY = kt.Objective("val_loss", "min"), kt.Objective("val_accuracy", "max")
-KNOWN = [{"a": 0.5, "b": 2}, {"a": 0.25, "b": 5}]
-
-
-def tiny_data():
-    """Thirty training and twelve validation images of 8 x 8 pixels in three classes."""
-    rng = np.random.default_rng(0)
-    labels = np.eye(3, dtype="float32")
-    return types.SimpleNamespace(
-        image_shape=(8, 8, 1),
-        num_classes=3,
-        class_names=("a", "b", "c"),
-        x_train=rng.integers(0, 256, (30, 8, 8, 1), dtype="uint8"),
-        y_train=labels[np.arange(30) % 3],
-        x_val=rng.integers(0, 256, (12, 8, 8, 1), dtype="uint8"),
-        y_val=labels[np.arange(12) % 3],
-    )
 
 
 @pytest.fixture(scope="module")
 def shown():
     """The names that the notebook's cells define, with nothing searched and nothing trained."""
-    names = {"keras": keras, "kt": kt, "layers": keras.layers, "np": np, "results": results}
-    names |= {"search": search, "data": tiny_data(), "batch_size": 16, "seed": 1}
-    names |= {"tempfile": tempfile}
-    for cell in DEFINE:
-        exec(CELLS[cell], names)
-    for cell in ("rare-weights", "size-rates"):
-        exec(CELLS[cell].split("\nfor ")[0], names)
-    exec(CELLS["late"].split("\ndry_run")[0], names)
-    return types.SimpleNamespace(**names)
-
-
-def tuner_of(tuner_class, hypermodel, folder, objective=LOSS, **arguments):
-    """A careful tuner in a temporary folder."""
-    arguments = {"max_trials": 8, "seed": 1, "project_name": "p"} | arguments
-    arguments |= {"objective": objective, "directory": str(folder), "progress": False}
-    return search.careful(tuner_class)(hypermodel, **arguments)
-
-
-def searched(*args, **kwargs):
-    """The trials of such a tuner after a search that trains nothing."""
-    tuner = tuner_of(*args, **kwargs)
-    tuner.search(verbose=0)
-    return results.trials_table(tuner)
+    return defined(CELLS, *DEFINE, "late", "size-rates")
 
 
 def trained(shown, folder, *callbacks, **arguments):
@@ -85,14 +31,6 @@ def trained(shown, folder, *callbacks, **arguments):
 def known_names(tuner):
     """The hyperparameters that KerasTuner knows."""
     return [hp.name for hp in tuner.oracle.get_space().space]
-
-
-def fixed(**values):
-    """A space in which these names have one value each."""
-    space = kt.HyperParameters()
-    for name, value in values.items():
-        space.Fixed(name, value)
-    return space
 
 
 def in_use(row):
@@ -174,155 +112,10 @@ def test_an_augmented_trial_is_repeatable_and_keeps_weights_and_callbacks(shown,
     assert first.get_best_models()
 
 
-def test_the_objective_may_be_a_metric_that_only_the_own_fit_returns(shown, tmp_path):
-    objective = kt.Objective("mean_recall", "max")
-    tuner = tuner_of(kt.GridSearch, shown.Weighted(), tmp_path, objective, max_trials=2)
-    tuner.search(shown.x_thin, shown.y_thin, epochs=1, verbose=0)
-    history = results.history_table(tuner)
-    assert history["mean_recall"].tolist() == results.trials_table(tuner)["score"].tolist()
-    assert {"rare_recall", "other_recall"} <= set(history)
-
-
-# Trials that go wrong
-
-
-def test_three_of_four_trials_fail_by_the_loss_and_the_search_goes_on(shown):
-    table = shown.troubled(LOSS)
-    assert table["status"].tolist() == ["FAILED", "FAILED", "COMPLETED", "FAILED"]
-    messages = results.failed(table)["message"].tolist()
-    assert "Oversized model" in messages[0] and "do not go together" in messages[1]
-    assert "NaN" in messages[2]
-
-
-def test_a_diverged_trial_completes_when_the_accuracy_is_the_objective(shown):
-    table = shown.troubled(ACCURACY).set_index("trouble")
-    assert table.loc["diverges", "status"] == "COMPLETED"
-    assert 0 <= table.loc["diverges", "score"] <= 1
-
-
-def test_two_failures_in_a_row_stop_a_search_with_a_limit_of_two(shown):
-    with pytest.raises(RuntimeError):
-        shown.troubled(LOSS, limit=2)
-
-
 def test_the_image_model_fails_a_trial_whose_loss_is_nan_under_any_objective(shown, tmp_path):
     space = fixed(learning_rate=1e30, optimizer="sgd", conv_layers=1, augment=False)
     table = results.trials_table(trained(shown, tmp_path, max_trials=1, hyperparameters=space))
     assert "FailedTrialError" in results.failed(table)["message"][0]
-
-
-class Later(kt.HyperModel):
-    """Its loss is NaN from the second epoch on; half of its models are refused."""
-
-    def __init__(self, refused):
-        self.refused = refused
-
-    def build(self, hp):
-        if hp.Int("units", 1, 2) == self.refused:
-            raise kt.errors.FailedTrialError("refused")
-        return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-
-    def fit(self, hp, model, **kwargs):
-        history = keras.callbacks.History()
-        history.history = {"val_loss": [1.0, float("nan")]}
-        return history
-
-
-def test_a_late_divergence_completes_and_refused_defaults_end_plain_keras_tuner(tmp_path):
-    given = {"objective": LOSS, "directory": tmp_path, "max_trials": 2}
-    tuner = kt.GridSearch(Later(2), **given, project_name="later")
-    tuner.search(verbose=0)
-    table = results.trials_table(tuner).set_index("units")
-    assert table["status"].to_dict() == {1: "COMPLETED", 2: "FAILED"}
-    assert table.loc[1, "score"] == 1.0
-    with pytest.raises(kt.errors.FailedTrialError):
-        kt.GridSearch(Later(1), **given, project_name="default")
-
-
-# Known values, narrowed spaces, folds
-
-
-def two_numbers(hp):
-    """A space with defaults that a drawn value is never equal to."""
-    hp.Float("a", 0.0, 1.0, default=0.123)
-    hp.Choice("b", [1, 2, 3, 4, 5], default=4)
-
-
-def scored(tuner_class, stop=None):
-    """A tuner class with a formula in place of the training; interrupted in the trial ``stop``."""
-
-    def run_trial(tuner, trial, **kwargs):
-        if trial.trial_id == stop:
-            raise KeyboardInterrupt
-        return {"val_loss": abs(trial.hyperparameters.values["a"] - 0.3)}
-
-    return type(tuner_class.__name__, (tuner_class,), {"run_trial": run_trial})
-
-
-@pytest.mark.parametrize("kind", [kt.RandomSearch, kt.BayesianOptimization])
-def test_a_search_does_not_start_from_the_defaults(tmp_path, kind):
-    assert 0.123 not in searched(scored(kind), two_numbers, tmp_path, max_trials=3)["a"].tolist()
-
-
-@pytest.mark.parametrize("base", ["RandomSearchOracle", "BayesianOptimizationOracle"])
-def test_known_values_come_first_and_survive_an_interruption(tmp_path, base):
-    names = {"kt": kt}
-    exec(CELLS["known-oracle"].replace("RandomSearchOracle", base), names)
-    exec(CELLS["known-tuner"], names)
-    whole, broken = (scored(names["KnownFirstSearch"], stop) for stop in (None, "1"))
-    arguments = {"known": KNOWN, "max_trials": 7}
-    expected = searched(whole, two_numbers, tmp_path, project_name="whole", **arguments)
-    with pytest.raises(KeyboardInterrupt):
-        searched(broken, two_numbers, tmp_path, **arguments)
-    resumed = searched(whole, two_numbers, tmp_path, **arguments)
-    assert expected[["a", "b"]].iloc[:2].to_dict("records") == KNOWN
-    assert resumed[["a", "b"]].equals(expected[["a", "b"]])
-    assert resumed["a"].nunique() == 7
-    with pytest.raises(state.Mismatch, match="known"):
-        tuner_of(whole, two_numbers, tmp_path, known=KNOWN[:1])
-
-
-def test_what_is_fixed_keeps_its_value_and_the_rest_is_tuned_unless_told_otherwise(shown, tmp_path):
-    given = (shown.Declare, shown.scoped_loop)
-    table = searched(*given, tmp_path / "tuned", hyperparameters=fixed(conv_layers=2))
-    assert set(table["conv_layers"]) == {2}
-    assert table["filters_1"].nunique() > 1 and "filters_3" not in table.dropna(axis=1)
-    outside = searched(*given, tmp_path / "outside", hyperparameters=fixed(filters_1=16))
-    assert outside["filters_1"].nunique() > 1  # fixed outside its scope: searched after all
-    options = {"hyperparameters": fixed(conv_layers=2), "tune_new_entries": False, "max_trials": 3}
-    assert set(searched(*given, tmp_path / "default", **options)["filters_1"]) == {8}
-    with pytest.raises(state.Mismatch, match="space"):  # a narrowed space under the old name
-        tuner_of(*given, tmp_path / "tuned", hyperparameters=fixed(conv_layers=3))
-
-
-class MeanOfHeldOut(kt.HyperModel):
-    """A hypermodel that trains nothing: its accuracy is the mean of the held-out images."""
-
-    def build(self, hp):
-        two_numbers(hp)
-        return "no model"
-
-    def fit(self, hp, model, x, y, validation_data, callbacks, **kwargs):
-        self.seen.append((sorted(x), sorted(validation_data[0])))
-        callbacks[0].used = True
-        return {"val_accuracy": float(np.mean(validation_data[0]))}
-
-
-def test_k_folds_hold_out_every_image_once_and_the_score_is_their_mean(shown, tmp_path):
-    hypermodel = MeanOfHeldOut()
-    hypermodel.seen = []
-    options = {"max_trials": 2, "known": KNOWN, "check": False}
-    tuner = tuner_of(shown.KFoldSearch, hypermodel, tmp_path, ACCURACY, **options)
-    x = np.arange(10.0)
-    callback = types.SimpleNamespace(used=False)
-    tuner.search(x, x, folds=3, callbacks=[callback], verbose=0)
-    assert not callback.used  # every fold used a copy
-    assert len(hypermodel.seen) == 6 and hypermodel.seen[:3] == hypermodel.seen[3:]
-    assert sorted(sum((part for _, part in hypermodel.seen[:3]), [])) == x.tolist()
-    assert all(not set(train) & set(part) for train, part in hypermodel.seen)
-    means = [np.mean(part) for _, part in hypermodel.seen[:3]]
-    assert results.trials_table(tuner)["score"].tolist() == pytest.approx([np.mean(means)] * 2)
-    assert results.history_table(tuner).groupby("trial").size().tolist() == [3, 3]
 
 
 # Accuracy against size
