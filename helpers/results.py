@@ -14,7 +14,7 @@ import pathlib
 
 import numpy as np
 
-from helpers.evaluate import confidence_interval, sign_of
+from helpers.evaluate import sign_of
 from helpers.state import HISTORY, read_json, reason
 
 LEADING = ("trial", "status", "score", "best_epoch")
@@ -191,47 +191,6 @@ def best_so_far(table, direction="min"):
     best = sign * np.fmin.accumulate(sign * completed(table)["score"].reindex(table.index))
     trials = np.arange(1, len(table) + 1)
     return pd.DataFrame({"trials": trials, "trial": table["trial"], "score": scores, "best": best})
-
-
-def compare(searches, *, direction="min", level=0.95):
-    """Several searches in one table, one row a search, each over one or more seeds.
-
-    Args:
-        searches: dictionary from a name to its runs, one a seed: a list of tuners, of project
-            directories or of trials tables. A single one needs no list.
-        direction: "min" when a lower score is better, else "max".
-        level: confidence level of the interval of the mean best score over the seeds.
-
-    Returns:
-        A ``pandas.DataFrame``, best mean first, with the columns search, seeds, trials, failed and
-        epochs (means over the seeds), best (mean over the seeds of the best score), low and high
-        (Student's t interval of that mean, NaN with one seed) and seconds (mean, wall clock).
-
-    Raises:
-        ValueError: a search has no completed trial.
-    """
-    import pandas as pd
-
-    rows = []
-    for name, runs in searches.items():
-        runs = runs if isinstance(runs, (list, tuple)) else [runs]
-        tables = [run if isinstance(run, pd.DataFrame) else trials_table(run) for run in runs]
-        each = pd.DataFrame([_totals(table, direction) for table in tables])
-        row = {"search": name, "seeds": len(each), **each.mean(skipna=False)}
-        if len(each) > 1:
-            interval = confidence_interval(each["best"], level)
-            row |= {"low": interval.low, "high": interval.high}
-        rows.append(row)
-    columns = ["search", "seeds", "trials", "failed", "epochs", "best", "low", "high", "seconds"]
-    upward = sign_of(direction) == 1
-    table = pd.DataFrame(rows, columns=columns)
-    return table.sort_values("best", ascending=upward, kind="stable", ignore_index=True)
-
-
-def _totals(table, direction):
-    best = ranked(table, direction)["score"].iloc[0]
-    spent = table[["epochs", "seconds"]].sum(min_count=1)
-    return {"trials": len(table), "failed": len(failed(table)), "best": best, **spent}
 
 
 @contextlib.contextmanager

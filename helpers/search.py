@@ -15,7 +15,10 @@ import pathlib
 import time
 import zlib
 
+import numpy as np
+
 from helpers import fingerprint, preflight, state
+from helpers.evaluate import sign_of
 from helpers.progress import Line
 from helpers.state import HISTORY, write_json
 
@@ -67,16 +70,22 @@ class CarefulMixin:
         progress: False shows no line of progress.
         accept_mismatch: True goes on with trials that were made under other settings.
         check: False sends no batch through a trial's path before the first trial.
+        stop_lost: epochs, as (1, 3), after which a trial ends that is not in the best third of all
+            that got there (Li and others 2020, "A System for Massively Parallel Hyperparameter
+            Tuning", MLSys); not for Hyperband. It is COMPLETED, with the best epoch that it had.
         The other arguments are those of the KerasTuner class.
     """
 
-    def __init__(self, *args, progress=True, accept_mismatch=False, check=True, **kwargs):
+    def __init__(
+        self, *args, progress=True, accept_mismatch=False, check=True, stop_lost=(), **kwargs
+    ):
         given = preflight.arguments(self.tuner_class, args, kwargs)
         own_seed = given.get("seed", getattr(given.get("oracle"), "seed", None))
         self.model_digest = preflight.constructor(self.tuner_class, given | {"seed": own_seed})
         self.progress = progress
         self.accept_mismatch = accept_mismatch
         self.check = check
+        self.stop_lost = tuple(stop_lost)
         self._largest = 0  # bytes of the largest model's checkpoint, as far as known
         self._constructed = False
         if "seed" in given:
@@ -89,6 +98,7 @@ class CarefulMixin:
             return
         state.make_careful(self.oracle)
         not_scored = {k: v for k, v in given.items() if k not in NOT_SCORED}
+        not_scored |= {"stop_lost": self.stop_lost} if stop_lost else {}
         self._identity = fingerprint.of_tuner(self, not_scored)
         self._open(overwrite)
 
@@ -250,9 +260,22 @@ class CarefulMixin:
         return results
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
-        """Show the progress."""
+        """Show the progress, and end a trial that has lost."""
         super().on_epoch_end(trial, model, epoch, logs)
+        if epoch + 1 in self.stop_lost and self._has_lost(trial, epoch, logs):
+            model.stop_training = True
         self._line.show(trial)
+
+    def _has_lost(self, trial, epoch, logs):
+        """Whether more than a third of the trials that got here were better; histories say it."""
+        goal, runs = self.oracle.objective, []
+        for path in self.project_path.glob(f"trial_*/{HISTORY}"):
+            if path.parent.name != f"trial_{trial.trial_id}":
+                runs += (state.read_json(path) or {}).get("executions", [])
+        there = [run[goal.name][epoch] for run in runs if len(run.get(goal.name, ())) > epoch]
+        values = sign_of(goal.direction) * np.array([logs[goal.name], *there], dtype=float)
+        own, *others = np.nan_to_num(values, nan=np.inf)
+        return sum(other < own for other in others) >= max(1, len(values) // 3)
 
     def on_trial_end(self, trial):
         """Record the trial, and say why it failed."""

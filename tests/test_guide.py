@@ -131,6 +131,16 @@ def stopping(shown, kind=kt.RandomSearch):
     return type(f"Stopping{kind.__name__}", (shown.StopLost, kind), {})
 
 
+WAYS = pytest.mark.parametrize("way", ["as in the notebook", "by the option"])
+
+
+def stopping_tuner(shown, way, kind, *args, **given):
+    """A tuner that stops lost trials in one of the two ways."""
+    if way == "by the option":
+        return tuner_of(kind, *args, stop_lost=(1, 3), **given)
+    return tuner_of(stopping(shown, kind), *args, **given)
+
+
 def test_a_trial_goes_on_if_it_is_among_the_best_of_those_that_reached_the_rung(shown):
     rng = np.random.default_rng(1)
     for _ in range(500):
@@ -146,8 +156,9 @@ def test_a_trial_goes_on_if_it_is_among_the_best_of_those_that_reached_the_rung(
 
 @pytest.mark.parametrize("kind", [kt.RandomSearch, kt.GridSearch, kt.BayesianOptimization])
 @pytest.mark.parametrize("objective", [LOSS, ACCURACY], ids=["min", "max"])
-def test_every_tuner_stops_the_trials_that_a_replay_stops(shown, tmp_path, kind, objective):
-    tuner = tuner_of(stopping(shown, kind), Curves(), tmp_path, objective, max_trials=12)
+@WAYS
+def test_every_tuner_stops_the_trials_that_a_replay_stops(shown, tmp_path, kind, objective, way):
+    tuner = stopping_tuner(shown, way, kind, Curves(), tmp_path, objective, max_trials=12)
     tuner.search(epochs=6, verbose=0)
     table = results.trials_table(tuner)
     curves = np.array([curve(values) for _, values in table.iterrows()])
@@ -160,14 +171,19 @@ def test_every_tuner_stops_the_trials_that_a_replay_stops(shown, tmp_path, kind,
 
 
 @pytest.mark.parametrize("moment", ["in an epoch", "between history.json and oracle.json"])
-def test_a_resumed_search_stops_the_same_trials(shown, tmp_path, monkeypatch, moment):
-    kind, given = stopping(shown), {"max_trials": 12, "seed": 2}
-    whole = tuner_of(kind, Curves(), tmp_path, project_name="whole", **given)
+@WAYS
+def test_a_resumed_search_stops_the_same_trials(shown, tmp_path, monkeypatch, moment, way):
+    given = {"max_trials": 12, "seed": 2}
+
+    def make(*args, **more):
+        return stopping_tuner(shown, way, kt.RandomSearch, *args, **given, **more)
+
+    whole = make(Curves(), tmp_path, project_name="whole")
     whole.search(epochs=6, verbose=0)
     expected = results.trials_table(whole)[["level", "epochs", "score"]]
     assert expected["epochs"].tolist() == [6, 1, 1, 6, 1, 3, 1, 1, 1, 3, 1, 1]
     broken, hypermodel = tmp_path / "broken", Curves()
-    tuner = tuner_of(kind, hypermodel, broken, **given)
+    tuner = make(hypermodel, broken)
     if moment == "in an epoch":
         hypermodel.interrupted = ("05", 1)
     else:
@@ -183,9 +199,16 @@ def test_a_resumed_search_stops_the_same_trials(shown, tmp_path, monkeypatch, mo
         tuner.search(epochs=6, verbose=0)
     written = (tuner.project_path / "trial_05" / "history.json").exists()
     assert written is (moment != "in an epoch")
-    resumed = tuner_of(kind, Curves(), broken, **given)
+    resumed = make(Curves(), broken)
     resumed.search(epochs=6, verbose=0)
     assert results.trials_table(resumed)[["level", "epochs", "score"]].equals(expected)
+
+
+def test_a_search_that_stops_trials_is_another_search(tmp_path):
+    tuner_of(kt.RandomSearch, Curves(), tmp_path, stop_lost=(1, 3)).search(epochs=6, verbose=0)
+    for other in ((), (1, 2)):
+        with pytest.raises(state.Mismatch, match="stop_lost"):
+            tuner_of(kt.RandomSearch, Curves(), tmp_path, stop_lost=other)
 
 
 def test_a_rung_has_the_values_of_all_other_trials_that_reached_it(shown, tmp_path):

@@ -5,7 +5,6 @@ import math
 
 import pandas as pd
 import pytest
-from scipy import stats
 
 from helpers import data, results, state
 
@@ -120,19 +119,9 @@ def test_equal_scores_keep_their_order_and_best_so_far_its_best_over_a_failed_tr
     assert results.best_so_far(equal, direction="max")["best"].tolist() == [0.2] * 4
 
 
-def test_searches_are_compared_in_one_table(project):
-    good = [table_of([0.5, 0.7, 0.4], 2), table_of([0.3, 0.7, 0.4], 2)]
-    table = results.compare({"slow": table_of([0.9], 1), "good": good, "one": project})
-    assert table["search"].tolist() == ["one", "good", "slow"]
-    one, first = table.iloc[0], table.iloc[1]
-    assert (one.seeds, one.trials, one.failed, one.best) == (1, 4, 2, 0.3)
-    assert (first.seeds, first.trials, first.failed, first.epochs, first.seconds) == (2, 3, 0, 6, 6)
-    low, high = stats.t.interval(0.95, 1, 0.35, stats.sem([0.4, 0.3]))
-    assert (first.best, first.low, first.high) == pytest.approx((0.35, low, high))
-    upward = results.compare({"a": table_of([0.4], 1), "b": table_of([0.6], 1)}, direction="max")
-    assert upward["search"].tolist() == ["b", "a"]
+def test_without_a_completed_trial_there_is_no_best():
     bad = table_of([math.nan], 1, "FAILED")
-    for call in (results.ranked, results.best_so_far, lambda bad: results.compare({"b": bad})):
+    for call in (results.ranked, results.best_so_far):
         with pytest.raises(ValueError, match="0 of 1"):
             call(bad)
 
