@@ -13,7 +13,7 @@ import pytest
 from tools.execute import OUTPUT_PREFIX
 
 ROOT = pathlib.Path(__file__).parent
-collect_ignore = ["build", "log", "runs"]  # notebooks in them are results, not the course
+collect_ignore = ["build", "log", "runs", "notebooks/mine"]  # notebooks in them are results, not the course
 # What `make quick` leaves out: files of tests that train, kill, run notebooks or start processes,
 # and single tests of other files. Beside a test, @pytest.mark.slow says the same.
 SLOW = {
@@ -39,6 +39,7 @@ def pytest_configure(config):
     folder = tempfile.TemporaryDirectory(prefix=OUTPUT_PREFIX, ignore_cleanup_errors=True)
     config.stash[OUTPUT] = folder
     os.environ["COURSE_OUTPUT"] = folder.name
+    os.environ["COURSE_PROGRESS"] = os.path.join(folder.name, "progress.txt")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     os.environ["PYTHONPATH"] = path
 

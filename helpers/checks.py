@@ -6,10 +6,8 @@ Each mistake gives one short message that says what was found, what is allowed a
 import contextlib
 import difflib
 import importlib.metadata
-import json
 import math
 import numbers
-import os
 import pathlib
 import platform
 import re
@@ -17,7 +15,6 @@ import shutil
 import sys
 
 ROOT = pathlib.Path(__file__).parent.parent
-QUESTIONS = pathlib.Path(__file__).parent / "files" / "questions.json"
 WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}
 
 
@@ -151,34 +148,22 @@ def environment():
     print("All checks passed.")
 
 
-# Self-check questions
-
-
-def _same(answer, right, tolerance):
-    try:
-        return math.isclose(float(answer), right, abs_tol=tolerance, rel_tol=1e-9)
-    except (TypeError, ValueError):  # a text, or no number for a number
-        return str(answer).strip().lower() == str(right).strip().lower()
+# Exercises
 
 
 def check(name, answer=None):
-    """Say whether an answer to a self-check question is right; a wrong one gets a hint.
+    """Say whether an answer to a question or an exercise is right; a wrong one gets a hint.
 
     Args:
-        name: the question's name in helpers/files/questions.json, where each has an ``answer`` (a
-            number or a text), a ``hint`` and, for numbers, a ``tolerance`` in the answer's unit.
-        answer: the reader's answer; None means not answered yet.
+        name: of a question in helpers/files/questions.json, or of an exercise: the notebook's
+            number and the function in helpers/exercises.
+        answer: the reader's answer, a number or whatever the exercise asks for, mostly a function;
+            None means not answered yet.
 
     Raises:
-        ShortError: there is no such question; or the answer is wrong and the environment variable
-            REQUIRE_SOLVED is 1 (the solutions' test).
+        ShortError: there is no such check; or the answer is wrong and the environment variable
+            REQUIRE_SOLVED is 1, as in the notebooks with the solutions.
     """
-    questions = json.loads(QUESTIONS.read_text(encoding="utf-8"))
-    if name not in questions:
-        raise ShortError(f"There is no question {name!r}.{nearest(name, questions)}")
-    question = questions[name]
-    right = answer is not None and _same(answer, question["answer"], question.get("tolerance", 0))
-    wrong = "not answered yet" if answer is None else f"not right yet. Hint: {question['hint']}"
-    print(f"{name}: {'right' if right else wrong}")
-    if not right and os.environ.get("REQUIRE_SOLVED") == "1":
-        raise ShortError(f"{name}: {wrong}")
+    from helpers import exercises  # which needs this module
+
+    exercises.check(name, answer)

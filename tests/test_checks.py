@@ -8,7 +8,7 @@ import nbformat
 import papermill
 import pytest
 
-from helpers import checks, rerun
+from helpers import checks, exercises, rerun
 
 CELLS = [
     "epochs: int = 2\nrate: float = 0.1",
@@ -91,8 +91,9 @@ def test_an_answer_is_judged(tmp_path, capsys, monkeypatch, name, answers, reply
     number = {"answer": 0.5, "tolerance": 0.01, "hint": "half"}
     questions = {"number": number, "text": {"answer": "val_loss", "hint": "which split"}}
     (tmp_path / "questions.json").write_text(json.dumps(questions))
-    monkeypatch.setattr(checks, "QUESTIONS", tmp_path / "questions.json")
+    monkeypatch.setattr(exercises, "QUESTIONS", tmp_path / "questions.json")
     monkeypatch.delenv("REQUIRE_SOLVED", raising=False)
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.txt"))
     for answer in answers:
         checks.check(name, answer)
         assert capsys.readouterr().out.endswith(f": {reply}\n")
@@ -104,8 +105,9 @@ def test_an_answer_is_judged(tmp_path, capsys, monkeypatch, name, answers, reply
         checks.check("numbr", 0.5)
 
 
-def test_every_shipped_question_accepts_its_answer_and_is_asked_in_a_notebook(capsys):
-    questions = json.loads(checks.QUESTIONS.read_text(encoding="utf-8"))
+def test_every_shipped_question_accepts_its_answer_and_is_asked_in_a_notebook(capsys, monkeypatch):
+    monkeypatch.setenv("REQUIRE_SOLVED", "1")
+    questions = json.loads(exercises.QUESTIONS.read_text(encoding="utf-8"))
     asked = "".join(path.read_text(encoding="utf-8") for path in rerun.available().values())
     for name, question in questions.items():
         assert question["hint"]

@@ -62,6 +62,7 @@ def run(chosen):
     course = {name: path for name, path in rerun.available().items() if name <= last}
     with tempfile.TemporaryDirectory(prefix=OUTPUT_PREFIX, ignore_cleanup_errors=True) as output:
         os.environ["COURSE_OUTPUT"] = output
+        os.environ["COURSE_PROGRESS"] = os.path.join(output, "progress.txt")
         for name, path in (course | chosen).items():
             print(f"{name}: starts", flush=True)
             notebook = rerun.execute(path, cwd=path.parent, execution_timeout=CELL_TIMEOUT)
