@@ -13,7 +13,8 @@ import pytest
 from tools.execute import OUTPUT_PREFIX
 
 ROOT = pathlib.Path(__file__).parent
-collect_ignore = ["build", "log", "runs", "notebooks/mine"]  # notebooks in them are results, not the course
+# Notebooks in them are results or a learner's own, not the course.
+collect_ignore = ["build", "log", "runs", "notebooks/mine"]
 # What `make quick` leaves out: files of tests that train, kill, run notebooks or start processes,
 # and single tests of other files. Beside a test, @pytest.mark.slow says the same.
 SLOW = {

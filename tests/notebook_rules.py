@@ -1,7 +1,7 @@
 """The rules for every notebook: functions of a notebook and its path that say what is wrong.
 
-tests/test_notebooks.py runs RULES on every lesson, EVERYWHERE on the report, and each rule on
-notebooks that break it.
+tests/test_notebooks.py runs RULES on every lesson, EVERYWHERE on the report, SOLUTIONS on those
+with the solutions, and each rule on notebooks that break it.
 """
 
 import ast
@@ -202,7 +202,9 @@ def is_plain_and_quiet(notebook, path):
                     yield f"cell {cell.id}: {ast.unparse(node.func)} needs verbose=0"
 
 
-EVERYWHERE = [has_checked_parameters, is_stored_clean, comes_from_a_clean_run, names_no_machine]
-EVERYWHERE += [describes_its_figures, has_links_that_resolve, is_plain_and_quiet]
-RULES = [*EVERYWHERE, has_the_frame, compares_most_outputs, explains_every_cell, has_short_cells]
+# For the solutions too, which have neither parameters nor a lesson's frame.
+SOLUTIONS = [is_stored_clean, comes_from_a_clean_run, names_no_machine, describes_its_figures]
+SOLUTIONS += [has_links_that_resolve, is_plain_and_quiet, explains_every_cell, has_short_cells]
+EVERYWHERE = [has_checked_parameters, *SOLUTIONS[:6]]
+RULES = [has_checked_parameters, *SOLUTIONS, has_the_frame, compares_most_outputs]
 RULES += [keeps_the_test_set_shut]

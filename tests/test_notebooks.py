@@ -12,6 +12,7 @@ from helpers import rerun
 ROOT = pathlib.Path(__file__).parent.parent
 NOTEBOOKS = rerun.available()
 GOOD = NOTEBOOKS["02_hypermodel"]  # the one that is broken below, in memory
+SOLUTIONS = rerun.available(ROOT / "notebooks" / "solutions")
 NAMES = [rule.__name__ for rule in rules.RULES]
 
 
@@ -22,6 +23,13 @@ def test_the_notebook_keeps_the_rule(name, rule):
         path = NOTEBOOKS[name]
         found = list(rule(nbformat.read(path, as_version=4), path))
         assert not found, f"{name}: " + "; ".join(found)
+
+
+@pytest.mark.parametrize("rule", rules.SOLUTIONS, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_the_solutions_keep_the_rule(name, rule):
+    found = list(rule(nbformat.read(SOLUTIONS[name], as_version=4), SOLUTIONS[name]))
+    assert not found, f"{name}: " + "; ".join(found)
 
 
 def test_lessons_are_numbered_from_00_and_readme_maps_them_all_with_their_minutes():

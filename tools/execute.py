@@ -2,6 +2,7 @@
 
     python -m tools.execute                 all of them
     python -m tools.execute 04 report       these two
+    python -m tools.execute solutions       those with the solutions; solutions/04 is one of them
 
 The notebooks before the last one named are executed too, without saving, so that it finds what they
 leave behind, as it does under nbval. A notebook that fails, or writes to stderr, is left as it was.
@@ -51,6 +52,16 @@ def stderr(notebook):
     return lines[0].split("\n")[0] if lines else None
 
 
+def select(names):
+    """The notebooks to execute, name to path; those with the solutions are solutions/NAME."""
+    solutions = rerun.available(rerun.NOTEBOOKS / "solutions")
+    solutions = {f"solutions/{name}": path for name, path in solutions.items()}
+    others = [name for name in names if not name.startswith("solutions")]
+    chosen = rerun.select(others) if others or not names else {}
+    starts = tuple(name for name in names or ["solutions"] if name not in others)
+    return chosen | {name: path for name, path in solutions.items() if name.startswith(starts)}
+
+
 def run(chosen):
     """Execute notebooks (name to path) and those before them, and save the chosen ones.
 
@@ -76,7 +87,7 @@ def run(chosen):
 def main(names):
     """Run the command; returns the exit code."""
     try:
-        run(rerun.select(names))
+        run(select(names))
         return 0
     except (checks.ShortError, papermill.PapermillExecutionError) as error:
         print(f"Stopped, the file is unchanged: {error}", file=sys.stderr)
