@@ -32,14 +32,14 @@ def macro_f1(answer):
 
 def extend(answer):
     """``extended(settings, more)``: the arguments with which a search goes on."""
-    settings = {"max_trials": 20, "overwrite": True, "directory": "log", "project_name": "mine"}
-    given = answer(dict(settings), 5)
+    old = dict(objective="", max_trials=20, seed=3, directory="a", project_name="b", overwrite=True)
+    given = answer(dict(old), 5)
     if given is None:
         raise NotAnswered
-    fine = isinstance(given, dict) and settings.keys() - {"overwrite"} <= given.keys()
+    fine = isinstance(given, dict) and old.keys() - {"overwrite"} <= given.keys()
     expect(fine, "Return a dictionary with all arguments, those that stay as they are as well.")
     place = f"{given['directory']}/{given['project_name']}"
-    expect(place == "log/mine", f"{place} is another folder: a search that starts from zero.")
+    expect(place == "a/b", f"{place} is another folder: a search that starts from zero.")
     expect(not given.get("overwrite"), "The 20 finished trials are deleted. By which argument?")
     hint = f"20 trials are there, 5 are to come, and max_trials is {given['max_trials']}: "
     expect(given["max_trials"] == 25, hint + "it counts those that are finished, too.")

@@ -19,13 +19,13 @@ def interval(answer):
     def by(times=lambda n: stats.t.ppf(0.975, n - 1), spread=stats.sem, sign=1):
         def ends(first, second):
             half = times(len(first)) * spread(np.subtract(first, second))
-            return [sign * np.mean(np.subtract(first, second)) + half * side for side in (-1, 1)]
+            return (sign * np.mean(np.subtract(first, second)) + [-half, half]).tolist()
 
         return ends
 
     def ask(*pair):
         found = answer(*map(np.array, pair))
-        return found if found is None else [*found]
+        return found if found is None else np.ravel(found).tolist()
 
     apart = "Those are two independent groups. Subtract seed by seed first."
     wrong = {
