@@ -76,5 +76,5 @@ def known(answer):
     expect(all(one not in (first, second) for one in rest), "Later trials are drawn, not known.")
     for values in IMPOSSIBLE:
         with contextlib.suppress(ValueError):
-            raise Hint(f"{values} is impossible, and tried: {_proposed(answer, [FULL | values], [1])}")
+            raise Hint(f"{values} is impossible. Tried: {_proposed(answer, [FULL | values], [1])}")
     return "complete, in range, and right after a break."
