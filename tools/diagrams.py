@@ -34,14 +34,14 @@ STYLE = {
     "svg.hashsalt": "keras-tuner-course",
     "hatch.linewidth": 1.2,
 }
-DPI = 120  # of the PNG
+DPI = 135  # of the PNG
 
 
 class Sheet:
-    """A white sheet whose unit is an inch, with the few things that the diagrams are made of."""
+    """A white sheet with the few things that the diagrams are made of; a unit is 0.88 inches."""
 
     def __init__(self, width, height, title):
-        self.figure = Figure(figsize=(width, height), facecolor="white")
+        self.figure = Figure(figsize=(0.88 * width, 0.88 * height), facecolor="white")
         self.ax = self.figure.add_axes((0, 0, 1, 1))
         self.ax.set(xlim=(0, width), ylim=(0, height))
         self.ax.axis("off")
@@ -159,7 +159,7 @@ def parts():
     sheet.text(1.5, 5.32, "you give", size=14, weight="bold")
     sheet.box(0.4, 3.0, 2.2, 1.65, GREEN)
     sheet.text(1.5, 4.35, "hypermodel", size=14, weight="bold")
-    sheet.text(1.5, 3.65, "build(hp) takes values,\nreturns a compiled\nmodel")
+    sheet.text(1.5, 3.65, "build(hp) turns\nvalues into a\ncompiled model")
     sheet.box(0.4, 0.5, 2.2, 2.25, GREEN)
     sheet.text(1.5, 2.45, "data", size=14, weight="bold")
     sheet.text(1.5, 1.85, "training images,\nvalidation images")
@@ -180,7 +180,7 @@ def parts():
     sheet.box(8.15, 0.5, 2.4, 4.15, RED)
     sheet.text(9.35, 4.35, "oracle", size=14, weight="bold")
     for x, column in zip(
-        (8.6, 9.08, 9.5, 9.92, 10.3),
+        (8.56, 8.99, 9.37, 9.76, 10.24),
         ("trial 06 07 08", "L1 48 64 28", "L2 60 60 52", "L3 36 156 144", "loss 0.98 0.89 ?"),
         strict=True,
     ):
