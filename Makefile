@@ -6,7 +6,7 @@ PYTHON ?= $(or $(shell for p in $(PYTHONS); do $$p -c '$(IS_SUPPORTED)' >/dev/nu
 
 VENV := .venv
 PY := $(VENV)/bin/python
-UV := $(VENV)/bin/uv pip install --python $(PY)
+UV := $(VENV)/bin/uv pip install --python $(PY) $(if $(PIP_NO_INDEX),--no-index)
 READY := $(VENV)/ready
 START := notebooks/00_start_here.ipynb
 # Most containers know no user but root, whom JupyterLab refuses unless told otherwise. It still
@@ -18,8 +18,9 @@ LAB_ARGS ?=
 # One package's lines of the lock, hashes included: uv is installed from them before everything else.
 locked = sed -n '/^$(1)==/,/^[^ ]/{/^$(1)==/p;/^ /p;}' requirements.lock
 
-# uv reads none of pip's settings, so those that a class room or a company sets are handed on. Every
-# file is checked by its hash: the best match of all indexes is safe.
+# uv reads none of pip's settings, so those that a class room or a company sets are handed on; for
+# PIP_NO_INDEX uv has an option, see above, and no variable. Every file is checked by its hash: the
+# best match of all indexes is safe.
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
@@ -28,9 +29,6 @@ export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
 endif
 ifdef PIP_FIND_LINKS
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
-endif
-ifdef PIP_NO_INDEX
-export UV_NO_INDEX ?= $(PIP_NO_INDEX)
 endif
 ifdef PIP_CERT
 export SSL_CERT_FILE ?= $(PIP_CERT)

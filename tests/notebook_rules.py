@@ -155,11 +155,13 @@ def has_links_that_resolve(notebook, path):
     """Links to files lead to files, links to headings lead to headings."""
     text = prose(notebook)
     anchors = {h.replace(" ", "-") for h in re.findall(r"^#+ +(.*?) *$", text, flags=re.MULTILINE)}
+    attached = {f"attachment:{name}" for c in notebook.cells for name in c.get("attachments", {})}
     for pair in re.findall(r"\]\(([^)\s]+)\)|(?:href|src)=[\"']([^\"']+)", text):
         target = "".join(pair)
         file, _, anchor = target.partition("#")
         found = (path.parent / file).exists() if file else anchor in anchors
-        if not found and not re.match(r"https?:|mailto:|data:", target):
+        known = found or target in attached
+        if not known and not re.match(r"https?:|mailto:|data:", target):
             yield f"a link leads nowhere: {target}"
 
 

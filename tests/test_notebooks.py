@@ -114,6 +114,7 @@ BROKEN = {
     rules.has_links_that_resolve: [
         edit("check-details", "03_random_search", "09_missing"),
         change("data-why", source="[here](#Check-me)"),
+        change("data-why", source="![three words here](attachment:missing.png)"),
     ],
     rules.explains_every_cell: [
         lambda notebook: notebook.cells.remove(cell(notebook, "data-why")),
