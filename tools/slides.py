@@ -241,7 +241,7 @@ def blocks(source):
     """Prose in pieces that may stand on slides of their own: paragraphs, tables, lists, answers."""
     pieces, inside = [], False
     for part in re.split(r"\n\s*\n", source.strip()):
-        follows = pieces and (inside or pieces[-1].lstrip().startswith("#"))
+        follows = pieces and (inside or re.fullmatch(r"#+ .*", pieces[-1]))
         follows = follows or (pieces and re.match(r"\s+\S|[-*] |\d+\. ", part))
         pieces[-1:] = [f"{pieces[-1]}\n\n{part}"] if follows else [*pieces[-1:], part]
         text = pieces[-1]
@@ -264,10 +264,11 @@ def split(notebook, window):
             next(high)
             made.append(cell)
             continue
+        each = [(block, next(high)) for block in blocks(cell.source)]
+        whole = is_heading(cell) and sum(one + 12 for _, one in each) <= ROOM
         pieces, below = [], 0
-        for block in blocks(cell.source):
-            one = next(high)
-            new = block.startswith("#") and pieces and not pieces[0].startswith("#")
+        for block, one in each:
+            new = block.startswith("#") and not whole
             if not pieces or new or below + one + 12 > ROOM - SLACK:
                 pieces.append(block)
                 below = one
