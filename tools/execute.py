@@ -29,7 +29,7 @@ SLIDES = "rise"  # settings of live slides, which tools/slides.py writes beside 
 
 
 def clean(notebook):
-    """Keep what belongs into git: sources, outputs, counts, ids, tags, slides, the kernel's name."""
+    """Keep what belongs into git: sources, outputs, counts, ids, tags, slides, kernel's name."""
     slides = {SLIDES: notebook.metadata[SLIDES]} if SLIDES in notebook.metadata else {}
     notebook.metadata = nbformat.from_dict(METADATA | slides)
     for cell in notebook.cells:

@@ -1,12 +1,12 @@
 """The lessons as slides: which cells stand on which slide, and pages that need no network.
 
-    python -m tools.slides pack                 pack the cells of every lesson into slides
-    python -m tools.slides pack --split 02      first split the prose of notebook 02 where a slide ends
-    python -m tools.slides write                build/slides/: one HTML page a lesson
+    python -m tools.slides pack              pack the cells of every lesson into slides
+    python -m tools.slides pack --split 02   first split the prose of notebook 02 where a slide ends
+    python -m tools.slides write             build/slides/: one HTML page a lesson
 
 Packing measures every cell in Chromium on a screen of 1280 x 720, with answers unfolded, and writes
-the metadata `slideshow` that JupyterLab's RISE and `write` read. A heading begins a slide; no cell is
-left out, because RISE does not run what it skips. Where each cell is as high as before, packing
+the metadata `slideshow` that JupyterLab's RISE and `write` read. A heading begins a slide; no cell
+is left out, because RISE does not run what it skips. Where each cell is as high as before, packing
 again changes nothing. notebooks/rise.css holds all sizes, of both kinds of slides.
 
 The pages show one slide at a time with forty lines of script instead of reveal.js, and formulas as
@@ -40,7 +40,7 @@ SCREEN = {"width": 1280, "height": 720}
 ROOM = 720 - 28 - 40  # what rise.css leaves of the screen's height for cells
 SLACK = 10  # pixels kept free, since fonts differ a little between machines
 GAP = 14  # rise.css: below every cell
-SMALL_WORDS = "a an and at be by does for from how in is it of on only or that the to what".split()
+SMALL_WORDS = set(re.findall(r"\w+", "a an and at by does for how in is of on or that the to what"))
 SETTINGS = {  # of RISE; the theme is one that asks for no font from outside
     "theme": "white",
     "width": "100%",
@@ -54,7 +54,8 @@ SETTINGS = {  # of RISE; the theme is one that asks for no font from outside
 }
 # Sections nested as RISE nests them, so that one style sheet serves both.
 CELL = """{% extends 'lab/base.html.j2' %}
-{% block any_cell scoped %}{{ cell.metadata.opens }}{{ super() }}{% endblock any_cell %}"""
+{% block any_cell scoped %}{{ cell.metadata.opens }}{{ super() }}{{ cell.metadata.closes }}
+{%- endblock any_cell %}"""
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -120,7 +121,9 @@ class _Markdown(markdown_mistune.IPythonRenderer):
     """Markdown of notebooks, with formulas as MathML."""
 
     def _html_embed_images(self, html):
-        return html  # nbconvert closes every tag of a piece of HTML there, which unfolds all answers
+        return (
+            html  # nbconvert closes every tag of a piece of HTML there, which unfolds all answers
+        )
 
     def inline_math(self, body):
         return _formula(body)
@@ -157,12 +160,13 @@ def begins(cell):
 def page(notebook, title, extra=""):
     """A notebook's slides as one HTML page that needs nothing else."""
     notebook = copy.deepcopy(notebook)
-    for index, cell in enumerate(notebook.cells):
-        ends = "</section>" if index else ""
-        cell.metadata["opens"] = f"{ends}<section>" if begins(cell) or not index else ""
+    first = [begins(cell) or not index for index, cell in enumerate(notebook.cells)]
+    for cell, opens, closes in zip(notebook.cells, first, [*first[1:], True], strict=True):
+        cell.metadata["opens"] = "<section>" if opens else ""
+        cell.metadata["closes"] = "</section>" if closes else ""
     given = {"exclude_input_prompt": True, "exclude_output_prompt": True}
     body, _ = _Exporter(**given).from_notebook_node(notebook, {"metadata": {"path": STYLE.parent}})
-    body = re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', body) + "</section>"
+    body = re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', body)
     style = STYLE.read_text(encoding="utf-8")
     style += HtmlFormatter(style="default").get_style_defs(".highlight") + EXTRA + extra
     title = html.escape(title)
