@@ -35,7 +35,7 @@ PRESENT = "section > section.present"
 
 def least(source, allowed):
     """The parameters cell with the least value that the check allows for every whole number."""
-    for name, low in re.findall(r"(\w+)=\((\d+), ", allowed.replace("_000", "000")):
+    for name, low in re.findall(r"(\w+)=\((\d+), ", allowed):
         low = IMAGES if name == "images" else 1 if name == "seed" else low
         if name != "batch_size":
             source = re.sub(rf"^{name}: int = \d+", f"{name}: int = {low}", source, flags=re.M)
