@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import urllib.request
 
 import nbformat
 
@@ -17,7 +16,10 @@ SETTINGS = {  # every cell in the page, not only those that are seen; no questio
         "notification": {"fetchNews": "false", "checkForUpdates": False}
     },
 }
-PANEL = "window.jupyterapp?.shell.currentWidget"
+OPEN = """async (path) => {
+  window.notebook = await jupyterapp.commands.execute("docmanager:open", { path });
+  return notebook.id;
+}"""
 
 
 @contextlib.contextmanager
@@ -59,44 +61,41 @@ class Server:
 
     def __init__(self, address):
         self.base, _, self.token = address.partition("/lab?token=")
-        self.http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def page(self, kind, path):
-        """The address of a notebook in Lab ("lab/tree") or as slides ("rise")."""
-        return f"{self.base}/{kind}/{path}?token={self.token}"
-
-    def _api(self, path, method):
-        address = f"{self.base}/api/{path}?token={self.token}"
-        return self.http.open(urllib.request.Request(address, method=method), timeout=120)
-
-    def end_kernels(self):
-        """End every notebook's kernel."""
-        with self._api("sessions", "GET") as answer:
-            for one in json.load(answer):
-                self._api(f"sessions/{one['id']}", "DELETE").close()
+    def page(self, path):
+        """The address of a page, such as "lab" or "rise/notebooks/NAME.ipynb"."""
+        return f"{self.base}/{path}?token={self.token}"
 
 
 class Notebook:
     """A notebook that is open in a page of JupyterLab and has an idle kernel."""
 
-    def __init__(self, window, server, path):
+    def __init__(self, window, path):
         self.window = window
-        window.goto(server.page("lab/tree", path))
+        self.panel = f"#{window.evaluate(OPEN, path)}"
         # What is run before the kernel is connected and idle is lost.
-        window.wait_for_function(f"{PANEL}?.sessionContext?.session?.kernel?.status === 'idle'")
+        window.wait_for_function("notebook.sessionContext.session?.kernel?.status === 'idle'")
+
+    def close(self):
+        """End the kernel."""
+        self.window.evaluate("notebook.sessionContext.shutdown()")
 
     def cells(self):
         """The cells as they are now."""
-        return nbformat.from_dict(self.window.evaluate(f"{PANEL}.content.model.toJSON()")).cells
+        return nbformat.from_dict(self.window.evaluate("notebook.content.model.toJSON()")).cells
 
     def run_all(self):
         """Run every cell; False when one failed."""
         return self.window.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
 
+    def find(self, selector):
+        """Parts of this notebook on the page."""
+        return self.window.locator(f"{self.panel} {selector}")
+
     def place(self, cell_id):
-        """The cell on the page."""
+        """A cell on the page."""
         number = [cell.id for cell in self.cells()].index(cell_id)
-        return self.window.locator(".jp-Notebook .jp-Cell").nth(number)
+        return self.find(".jp-Notebook .jp-Cell").nth(number)
 
     def run(self, cell_id, text=None):
         """Click into a cell, type a text instead of its own if one is given, press Shift+Enter."""

@@ -85,28 +85,57 @@ def chromium():
         running.close()
 
 
+def watched(chromium, server):
+    """A page and the addresses outside of the machine that it asks for."""
+    window, outside = chromium.new_page(viewport=slides.SCREEN), []
+    window.set_default_timeout(PATIENCE)
+    local = (server.base, "data:", "blob:", "file:")
+    window.on("request", lambda one: one.url.startswith(local) or outside.append(one.url))
+    return window, outside
+
+
+@pytest.fixture(scope="module")
+def tab(chromium, server):
+    """JupyterLab in a page, opened once."""
+    window, outside = watched(chromium, server)
+    window.goto(server.page("lab"))
+    window.wait_for_function("window.jupyterapp?.restored.then(() => true)")
+    return window, outside
+
+
+@pytest.fixture
+def opened(tab):
+    """Opens a notebook in JupyterLab; fails if the page asked for anything outside."""
+    notebooks, (window, outside) = [], tab
+
+    def opened(path):
+        notebooks.append(browser.Notebook(window, path))
+        return notebooks[-1]
+
+    yield opened
+    for notebook in notebooks:
+        notebook.close()
+    assert notebooks and not outside
+
+
 @pytest.fixture
 def window(chromium, server):
-    """A page; fails if it asks for anything outside of the machine."""
-    window, asked = chromium.new_page(viewport=slides.SCREEN), []
-    window.set_default_timeout(PATIENCE)
-    window.on("request", lambda request: asked.append(request.url))
+    """An empty page; fails if it asked for anything outside."""
+    window, outside = watched(chromium, server)
     yield window
     window.close()
-    server.end_kernels()
-    local = (server.base, "data:", "blob:", "file:")
-    assert asked and not [url for url in asked if not url.startswith(local)]
+    assert not outside
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_the_notebook_runs_in_jupyterlab_with_figures_and_progress(name, server, window):
-    notebook = browser.Notebook(window, server, f"notebooks/{name}.ipynb")
+def test_the_notebook_runs_in_jupyterlab_with_figures_and_progress(name, opened):
+    notebook = opened(f"notebooks/{name}.ipynb")
     assert notebook.run_all()
     cells, stored = notebook.cells(), nbformat.read(NOTEBOOKS[name], as_version=4).cells
     outputs = [one for cell in cells for one in cell.get("outputs", [])]
     assert not [one for one in outputs if "error" in (one.output_type, one.get("name", "")[3:])]
     assert not [one for one in outputs if one.get("name") == "stderr"]
-    seen = window.locator(".jp-OutputArea img").evaluate_all(
+    seen = notebook.find(".jp-OutputArea img").evaluate_all(
         "all => all.map((one) => one.alt.length > 9 && one.naturalWidth > 99)"
     )
     assert len(seen) == sum(text.count("<img ") for text in texts(stored)) and all(seen)
@@ -114,7 +143,7 @@ def test_the_notebook_runs_in_jupyterlab_with_figures_and_progress(name, server,
     assert any(map(TRIALS.search, texts(cells))) is searches
 
 
-def test_an_exercise_is_answered_by_typing_wrong_first_then_right(course, server, window):
+def test_an_exercise_is_answered_by_typing_wrong_first_then_right(course, opened):
     start = '\nchecks.check("01-luck", luck_alone)'
     task = nbformat.v4.new_code_cell("def luck_alone(a, b, sd):\n    ...\n" + start, id="luck")
     cells = nbformat.read(NOTEBOOKS["01_baseline_cnn"], as_version=4).cells
@@ -123,7 +152,7 @@ def test_an_exercise_is_answered_by_typing_wrong_first_then_right(course, server
     imports = nbformat.v4.new_code_cell("from helpers import checks", id="imports")
     made = nbformat.v4.new_notebook(cells=[imports, task])
     nbformat.write(made, course / "exercise.ipynb")
-    notebook = browser.Notebook(window, server, "notebooks/exercise.ipynb")
+    notebook = opened("notebooks/exercise.ipynb")
     notebook.run("imports")
     notebook.run(task.id)
     expect(notebook.output(task.id)).to_contain_text("not answered yet", timeout=PATIENCE)
@@ -132,7 +161,7 @@ def test_an_exercise_is_answered_by_typing_wrong_first_then_right(course, server
         expect(notebook.output(task.id)).to_contain_text(f"01-luck: {said}", timeout=PATIENCE)
 
 
-def test_a_search_is_stopped_by_the_button_and_goes_on_when_run_again(course, server, window):
+def test_a_search_is_stopped_by_the_button_and_goes_on_when_run_again(course, opened):
     made = nbformat.read(NOTEBOOKS["03_random_search"], as_version=4)
     needed = ["parameters", "param-check", "data-load", "objective", "careful-tuner", "callbacks"]
     made.cells = [cell for cell in made.cells if cell.id in [*needed, "search"]]
@@ -141,12 +170,12 @@ def test_a_search_is_stopped_by_the_button_and_goes_on_when_run_again(course, se
     source = re.sub(r"(max_trials: int =) \d+", r"\1 5", made.cells[0].source)
     made.cells[0].source = source.replace('directory: str = "log"', 'directory: str = "stopped"')
     nbformat.write(made, course / "stop.ipynb")
-    notebook = browser.Notebook(window, server, "notebooks/stop.ipynb")
+    notebook = opened("notebooks/stop.ipynb")
     for cell in (*needed, "search"):
         notebook.run(cell)
     output = notebook.output("search")
     expect(output).to_contain_text("2 of 5 trials", timeout=PATIENCE)
-    window.locator('[data-command="notebook:interrupt-kernel"]').first.click()
+    notebook.find('[data-command="notebook:interrupt-kernel"]').click()
     expect(output).to_contain_text("KeyboardInterrupt", timeout=PATIENCE)
     ended = TRIALS.search(output.inner_text())
     (first,) = (course.parent / "stopped").rglob("trial_00/trial.json")
@@ -168,7 +197,7 @@ def test_live_slides_fit_the_screen_and_their_cells_run(course, server, window):
     for cell in code:
         cell.outputs, cell.execution_count = [], None
     nbformat.write(made, path)
-    window.goto(server.page("rise", "notebooks/slides.ipynb"))
+    window.goto(server.page("rise/notebooks/slides.ipynb"))
     window.wait_for_selector(PRESENT)
     window.wait_for_selector("#rise-custom-css", state="attached")
     window.wait_for_timeout(1000)
