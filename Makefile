@@ -105,7 +105,7 @@ bench: $(READY)
 	@$(PY) -m tools.bench
 
 slides: $(READY)
-	@$(PY) -m nbconvert --log-level WARN --to slides --output-dir build/slides notebooks/*.ipynb
+	@$(PY) -m tools.slides write
 
 # Keeps the versions that still fit; UPGRADE=--upgrade takes the newest of everything,
 # UPGRADE="--upgrade-package jupyterlab" of one package.

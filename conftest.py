@@ -19,6 +19,7 @@ collect_ignore = ["build", "log", "runs", "notebooks/mine"]
 # and single tests of other files. Beside a test, @pytest.mark.slow says the same.
 SLOW = {
     "test_architecture",
+    "test_browser",
     "test_guide",
     "test_nbval_teeth",
     "test_report",

@@ -12,8 +12,8 @@ import re
 import nbformat
 import papermill
 
-from helpers import checks, rerun
-from tools import execute
+from helpers import checks, plots, rerun
+from tools import execute, slides
 
 SECTIONS = [f"## {name}" for name in ("What you will do", "What you will learn", "What you need")]
 SECTIONS += ["## Check yourself", "## What next"]
@@ -25,6 +25,8 @@ MACHINE_PATH = re.compile(
     r"|[A-Z]:\\+\w|site-packages"
 )
 KNOWN_TAGS = {"parameters", "nbval-ignore-output", "remove_cell"}
+WRITES = ("annotate", "text", "set_title", "suptitle", "set_xlabel", "set_ylabel")
+LEAST_CONTRAST = 4.5  # of text against white, WCAG 2.2, 1.4.3; lines and marks need 3 (1.4.11)
 QUIET = ("fit", "search", "evaluate", "predict")
 
 
@@ -44,8 +46,11 @@ def tags(cell):
 
 def prose(notebook):
     """All markdown as one text, fenced code taken out."""
-    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return "\n\n".join(prose_of(c) for c in notebook.cells if c.cell_type == "markdown")
+
+
+def prose_of(cell):
+    return re.sub(r"^ *```.*?^ *```", "", cell.source, flags=re.DOTALL | re.MULTILINE)
 
 
 def texts(found):
@@ -151,6 +156,50 @@ def describes_its_figures(notebook, path):
         yield "a figure is stored bare: use plots.show(figure, alt=...)"
 
 
+def has_headings_in_order(notebook, path):
+    """One title, and below it no level is left out: that is how a screen reader finds its way."""
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", prose(notebook), flags=re.MULTILINE)]
+    if levels[:1] != [1] or levels.count(1) > 1:
+        yield "the first heading, and no other, must be the title `# ...`"
+    if any(below > above + 1 for above, below in itertools.pairwise(levels)):
+        yield f"a heading leaves out a level: {levels}"
+
+
+def contrast(colour):
+    """The contrast ratio of a colour "#RRGGBB" against white, as WCAG defines it."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    return 1.05 / (sum(map(float.__mul__, (0.2126, 0.7152, 0.0722), linear)) + 0.05)
+
+
+def writes_in_dark_colours(notebook, path):
+    """Text in a figure has a colour that can be read on white."""
+    dark = {name for name, value in plots.COLOURS.items() if contrast(value) >= LEAST_CONTRAST}
+    for cell in code_cells(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in WRITES:
+                for given in (k.value for k in node.keywords if k.arg in ("color", "c")):
+                    names = [n.value for n in ast.walk(given) if isinstance(n, ast.Constant)]
+                    if not names or not dark.issuperset(names):
+                        yield f"cell {cell.id} writes in {ast.unparse(given)}: use one of {dark}"
+
+
+def has_slides(notebook, path):
+    """Every cell stands on a slide, none is skipped (RISE would not run it), headings begin one."""
+    made = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in notebook.cells]
+    if not set(made) <= {"slide", "subslide", "-"} or notebook.metadata.get("rise") is None:
+        yield "cells without a slide: run `python -m tools.slides pack`"
+        return
+    if notebook.metadata["rise"] != slides.SETTINGS:
+        yield "other settings of live slides: run `python -m tools.slides pack`"
+    for index, cell in enumerate(notebook.cells):
+        heads = slides.is_prose(cell) and re.search(r"^#+ ", prose_of(cell), flags=re.MULTILINE)
+        if heads and index > 1 and made[index] != "slide":
+            yield f"the heading in cell {cell.id} begins no slide: `python -m tools.slides pack`"
+        elif heads and not slides.is_heading(cell):
+            yield f"a heading stands inside cell {cell.id}: `python -m tools.slides pack --split`"
+
+
 def has_links_that_resolve(notebook, path):
     """Links to files lead to files, links to headings lead to headings."""
     text = prose(notebook)
@@ -206,7 +255,8 @@ def is_plain_and_quiet(notebook, path):
 
 # For the solutions too, which have neither parameters nor a lesson's frame.
 SOLUTIONS = [is_stored_clean, comes_from_a_clean_run, names_no_machine, describes_its_figures]
-SOLUTIONS += [has_links_that_resolve, is_plain_and_quiet, explains_every_cell, has_short_cells]
-EVERYWHERE = [has_checked_parameters, *SOLUTIONS[:6]]
+SOLUTIONS += [has_links_that_resolve, is_plain_and_quiet, has_headings_in_order]
+SOLUTIONS += [writes_in_dark_colours, explains_every_cell, has_short_cells]
+EVERYWHERE = [has_checked_parameters, *SOLUTIONS[:8]]
 RULES = [has_checked_parameters, *SOLUTIONS, has_the_frame, compares_most_outputs]
-RULES += [keeps_the_test_set_shut]
+RULES += [keeps_the_test_set_shut, has_slides]

@@ -78,7 +78,7 @@ BROKEN = {
     rules.has_the_frame: [
         edit("frame-title", "# 02", "# 03"),
         edit("frame-do", "## What you need", "## You need"),
-        edit("check-details", "03_random_search", "01_baseline_cnn"),
+        lambda notebook: notebook.cells[-1].update(source="## What next\n\n[01](01.ipynb)"),
     ],
     rules.has_checked_parameters: [
         change("parameters", metadata={}),
@@ -111,8 +111,24 @@ BROKEN = {
         output("display_data", data={"text/html": '<img src="data:image/png;base64,iVBOR=">'}),
         change("data-why", source="![](figure.png)"),
     ],
+    rules.has_headings_in_order: [
+        change("data-why", source="#### Deep"),
+        change("data-why", source="# Another title"),
+        edit("frame-title", "# ", "## "),
+    ],
+    rules.writes_in_dark_colours: [
+        change(source='ax.text(0, 0, "a", color=plots.COLOURS["sky"])'),
+        change(source='ax.annotate("a", (0, 0), c=colours[key])'),
+    ],
+    rules.has_slides: [
+        change("data-why", metadata={}),
+        change("data-why", metadata={"slideshow": {"slide_type": "skip"}}),
+        change("data-why", source="## A heading", metadata={"slideshow": {"slide_type": "-"}}),
+        change("data-why", source="Text.\n\n## A heading"),
+        lambda notebook: notebook.metadata.pop("rise", None),
+    ],
     rules.has_links_that_resolve: [
-        edit("check-details", "03_random_search", "09_missing"),
+        lambda notebook: notebook.cells[-1].update(source="[next](09_missing.ipynb)"),
         change("data-why", source="[here](#Check-me)"),
         change("data-why", source="![three words here](attachment:missing.png)"),
     ],

@@ -7,6 +7,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import notebook_rules
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,3 +78,10 @@ def test_importance_shows_its_r2_and_goes_grey_when_it_is_poor():
     assert good.patches[0].get_facecolor() != poor.patches[0].get_facecolor()
     few, always = (text.get_text() for text in good.get_yticklabels())
     assert "3 of 50" in few and always == "a"
+
+
+def test_the_first_lines_of_a_figure_and_every_bar_stand_out_from_white():
+    assert notebook_rules.contrast("#000000") == pytest.approx(21)
+    assert notebook_rules.contrast("#FFFFFF") == pytest.approx(1)
+    used = [*plots.CYCLE[:5], "grey"]
+    assert not {name for name in used if notebook_rules.contrast(plots.COLOURS[name]) < 3}

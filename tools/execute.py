@@ -26,11 +26,13 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+SLIDES = "rise"  # settings of live slides, which tools/slides.py writes beside them
 
 
 def clean(notebook):
-    """Keep what belongs into git: sources, outputs, counts, ids, tags and the kernel's name."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+    """Keep what belongs into git: sources, outputs, counts, ids, tags, slides, kernel's name."""
+    slides = {SLIDES: notebook.metadata[SLIDES]} if SLIDES in notebook.metadata else {}
+    notebook.metadata = nbformat.from_dict(METADATA | slides)
     for cell in notebook.cells:
         kept = {key: cell.metadata[key] for key in KEPT_METADATA if cell.metadata.get(key)}
         cell.metadata = nbformat.from_dict(kept)
