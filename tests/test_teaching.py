@@ -106,6 +106,13 @@ def test_a_schedule_adds_up_and_names_sections_that_exist(heading, rows):
                 assert section in teaching.sections(lesson(number)), entry
 
 
+def test_schedules_name_exercises_that_exist():
+    named = {
+        name for _, rows in SCHEDULES for row in rows for name in re.findall("`(.*?)`", row[2])
+    }
+    assert named and named <= exercises.known().keys()
+
+
 def test_there_are_schedules_for_all_occasions():
     minutes = [int(re.search(r"\((\d+) minutes\)", heading)[1]) for heading, _ in SCHEDULES]
     assert minutes == [90, 210, 390, *[120] * 5]

@@ -1,6 +1,6 @@
 """What notebook 05 finds under ten seeds far apart, so that the board of a class holds no surprise.
 
-    nice python -m tools.verdicts           about 70 seconds per seed
+    nice python -m tools.verdicts           each seed takes as long as notebook 05
     python -m tools.verdicts --write        run nothing, write TEACHING.md's table again
 
 Each seed has a search and final trainings of its own, at the lesson budget. Stop it and start it
