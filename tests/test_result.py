@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import types
 
 import keras_tuner as kt
@@ -71,7 +72,7 @@ def closed(monkeypatch):
 def copied(once, tmp_path):
     """The same run, whose records may be changed; the models are shared."""
     target = tmp_path / "copied"
-    for path in once.made.target.rglob("*.*"):
+    for path in once.made.target.rglob("*.json"):
         copy = target / path.relative_to(once.made.target)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
@@ -255,3 +256,40 @@ def test_records_of_other_settings_are_refused(copied):
     copied.settings = copied.settings | {"epochs": 3}
     with pytest.raises(SystemExit, match="epochs"):
         copied.finalists()
+
+
+def test_line_ends_do_not_change_the_digest_of_a_record(tmp_path):
+    path = tmp_path / "one.json"
+    digests = []
+    for content in (b"{\n}\n", b"{\r\n}\r\n", b"{ \n}\n"):
+        path.write_bytes(content)
+        digests.append(result.sha256(path))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_the_shipped_result_is_whole_and_fits_the_tool(closed):
+    settings, found = result.SETTINGS, result.Result().test()  # refuses what was changed
+    records = {p.stem: json.loads(p.read_text()) for p in result.TARGET.glob("*.json")}
+    assert found["not_committed"] == [] and len(found["commit"]) == 40
+    assert records["search"]["settings"] == settings["search"]
+    table = results.ranked(results.trials_table(result.TARGET / "search"))
+    assert len(table) == settings["search"]["max_trials"]
+    finalists = [one for name, one in records.items() if name.startswith("finalist_")]
+    assert {one["trial"] for one in finalists} == set(table["trial"][: settings["finalists"]])
+    winner = min(finalists, key=lambda one: one["history"]["val_loss"][-1])
+    for seed in settings["seeds"]:
+        refit, baseline = records[f"refit_{seed}"], records[f"baseline_{seed}"]
+        assert refit["hyperparameters"] == winner["hyperparameters"]
+        assert refit["data_digest"] == baseline["data_digest"]
+        assert refit["parameters"] <= settings["search"]["max_model_size"]
+        for one in (refit, baseline):
+            assert len(one["history"]["loss"]) == one["epochs"] == settings["epochs"]
+            assert one["finished"] < found["opened"]
+    right = {name: one["correct"] for name, one in found["models"].items()}
+    for kind in ("refit", "baseline"):
+        scores = [right[f"{kind}_{seed}"] / found["images"] for seed in settings["seeds"]]
+        assert found[kind]["mean"] == pytest.approx(np.mean(scores))
+    files = [path for path in result.TARGET.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 1_000_000
+    for path in files:
+        assert not re.search(r"/(work|home|root|tmp|Users)/", path.read_text()), path
