@@ -304,10 +304,8 @@ def sha256(*paths):
     """SHA-256 over names and contents of files, in order of their paths."""
     found = hashlib.sha256()
     for path in sorted(paths):
-        content = path.read_bytes()
-        if path.suffix == ".json":  # git may have changed the ends of lines
-            content = content.replace(b"\r\n", b"\n")
-        found.update(f"{path.name} {hashlib.sha256(content).hexdigest()}\n".encode())
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.update(f"{path.name} {content}\n".encode())
     return found.hexdigest()
 
 
