@@ -258,13 +258,32 @@ def test_records_of_other_settings_are_refused(copied):
         copied.finalists()
 
 
+def test_the_records_so_far_are_those_of_the_settings_and_small():
+    assert (
+        json.loads((result.TARGET / "search.json").read_text())["settings"]
+        == (result.SETTINGS["search"])
+    )
+    table = results.ranked(results.trials_table(result.TARGET / "search"))
+    assert len(table) == result.SETTINGS["search"]["max_trials"]
+    best = set(table["trial"][: result.SETTINGS["finalists"]])
+    for path in result.TARGET.glob("finalist_*.json"):
+        one = json.loads(path.read_text())
+        assert one["trial"] in best
+        assert len(one["history"]["val_loss"]) == one["epochs"] == result.SETTINGS["epochs"]
+    files = [path for path in result.TARGET.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 1_000_000
+    for path in files:
+        assert not re.search(r"/(work|home|root|tmp|Users)/", path.read_text()), path
+
+
+@pytest.mark.skipif(
+    not (result.TARGET / "test.json").exists(), reason="the test set has not been opened yet"
+)
 def test_the_shipped_result_is_whole_and_fits_the_tool(closed):
     settings, found = result.SETTINGS, result.Result().test()  # refuses what was changed
     records = {p.stem: json.loads(p.read_text()) for p in result.TARGET.glob("*.json")}
     assert found["not_committed"] == [] and len(found["commit"]) == 40
-    assert records["search"]["settings"] == settings["search"]
     table = results.ranked(results.trials_table(result.TARGET / "search"))
-    assert len(table) == settings["search"]["max_trials"]
     finalists = [one for name, one in records.items() if name.startswith("finalist_")]
     assert {one["trial"] for one in finalists} == set(table["trial"][: settings["finalists"]])
     winner = min(finalists, key=lambda one: one["history"]["val_loss"][-1])
@@ -280,7 +299,3 @@ def test_the_shipped_result_is_whole_and_fits_the_tool(closed):
     for kind in ("refit", "baseline"):
         scores = [right[f"{kind}_{seed}"] / found["images"] for seed in settings["seeds"]]
         assert found[kind]["mean"] == pytest.approx(np.mean(scores))
-    files = [path for path in result.TARGET.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 1_000_000
-    for path in files:
-        assert not re.search(r"/(work|home|root|tmp|Users)/", path.read_text()), path
