@@ -37,7 +37,7 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_INDEX_STRATEGY ?= unsafe-best-match
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help setup lab run test quick lint execute record bench slides lock clean
+.PHONY: help setup lab run test quick lint execute record result bench slides lock clean
 
 help:
 	@echo "make lab      set up, then open the course in JupyterLab"
@@ -47,6 +47,7 @@ help:
 	@echo "make lint     check the style of modules, tests and notebooks"
 	@echo "make execute  run the notebooks and save them with their outputs"
 	@echo "make record   run or resume the recorded search (75 minutes), comparison (2.5 hours) and reruns (40 minutes)"
+	@echo "make result   search, train and test on all of Fashion-MNIST, or show what came of it (two hours)"
 	@echo "make bench    measure what the search layer costs and saves"
 	@echo "make slides   write the notebooks as slides into build/slides/"
 	@echo "make lock     bring requirements.lock up to date with pyproject.toml"
@@ -100,6 +101,9 @@ record: $(READY)
 	@$(PY) -m tools.record
 	@$(PY) -m tools.record_tuners
 	@$(PY) -m tools.record_reruns
+
+result: $(READY)
+	@$(PY) -m tools.result
 
 bench: $(READY)
 	@$(PY) -m tools.bench

@@ -106,11 +106,23 @@ def test_a_schedule_adds_up_and_names_sections_that_exist(heading, rows):
                 assert section in teaching.sections(lesson(number)), entry
 
 
-def test_schedules_name_exercises_that_exist():
-    named = {
-        name for _, rows in SCHEDULES for row in rows for name in re.findall("`(.*?)`", row[2])
-    }
-    assert named and named <= exercises.known().keys()
+def section_of(exercise):
+    """The section in which an exercise stands, as schedules name it."""
+    heading = ""
+    for cell in lesson(exercise[:2]).cells:
+        if cell.cell_type == "markdown":
+            heading = [heading, *re.findall(r"^## (.*?) *$", cell.source, flags=re.MULTILINE)][-1]
+        elif f'check("{exercise}"' in cell.source:
+            return f"{exercise[:2]} · {heading}"
+
+
+@pytest.mark.parametrize("heading, rows", SCHEDULES, ids=[h.strip("# ") for h, _ in SCHEDULES])
+def test_exercises_of_a_schedule_stand_in_the_sections_of_their_row(heading, rows):
+    for _, sections, how in rows:
+        in_the_room, _, at_home = how.partition("home: ")
+        for name in re.findall("`(.*?)`", in_the_room):
+            assert section_of(name) in sections.split("; "), name
+        assert {*re.findall("`(.*?)`", at_home)} <= exercises.known().keys()
 
 
 def test_there_are_schedules_for_all_occasions():
