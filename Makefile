@@ -103,7 +103,7 @@ record: $(READY)
 	@$(PY) -m tools.record_reruns
 
 result: $(READY)
-	@$(PY) -m tools.result
+	@$(PY) -m tools.result --steps search finalists refit baseline & $(PY) -m tools.result
 
 bench: $(READY)
 	@$(PY) -m tools.bench

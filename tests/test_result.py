@@ -1,8 +1,10 @@
 """The full result: the budget, a tiny run that is stopped again and again, and the closed test."""
 
+import concurrent.futures
 import contextlib
 import json
 import re
+import time
 import types
 
 import keras_tuner as kt
@@ -112,6 +114,25 @@ def test_the_learning_rate_ends_at_zero():
     schedule = result.hypermodel(SHAPE, 10, 1000, 3).build(hp).optimizer._learning_rate
     rates = [float(schedule(step)) for step in (0, 24, 48)]  # 3 epochs of 16 batches
     assert rates == pytest.approx([0.01, 0.005, 0], abs=1e-6)
+
+
+def test_two_processes_share_the_units(tmp_path):
+    made = []
+
+    def work(number):
+        def make(name):
+            made.append(name)
+            time.sleep(0.2)
+            return {"by": number}
+
+        shared = result.Result(str(tmp_path / "log"), tmp_path)
+        todo = [(name, {}, lambda name=name: make(name)) for name in "abcd"]
+        return shared.units(todo)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(work, (1, 2))
+    assert sorted(made) == list("abcd") and first == second
+    assert {one["by"] for one in first} == {1, 2}
 
 
 @pytest.mark.slow
