@@ -90,6 +90,15 @@ def test_a_start_is_no_answer_and_an_error_is_named(answer, words, progress, cap
     assert ("not answered yet" in said) == (not words) and all(word in said for word in words)
 
 
+def test_a_forgotten_return_is_named(progress, capsys):
+    def luck_alone(a, b, sd):
+        abs(a - b)
+        limit = 2.77 * sd  # noqa: F841
+
+    checks.check("01-luck", luck_alone)
+    assert "return" in capsys.readouterr().out
+
+
 def test_the_solutions_must_be_right_and_count_for_nobody(progress, monkeypatch):
     monkeypatch.setenv("REQUIRE_SOLVED", "1")
     checks.check("03-epochs", 300)

@@ -9,6 +9,7 @@ NotAnswered when the start is untouched.
     python -m helpers.exercises restart 03    notebook 03 as it came; yours goes to notebooks/mine/
 """
 
+import ast
 import importlib
 import inspect
 import json
@@ -16,6 +17,7 @@ import math
 import os
 import pathlib
 import subprocess
+import textwrap
 
 from helpers import checks, state
 
@@ -121,6 +123,8 @@ def check(name, answer=None):
         return
     except NotAnswered:
         said = "not answered yet"
+        if _returns_nothing(answer):
+            said = "not right yet. Your function returns nothing: is a `return` missing?"
     except Hint as hint:
         said = f"not right yet. {hint}"
     except Exception as error:
@@ -128,6 +132,17 @@ def check(name, answer=None):
     print(f"{name}: {said}")
     if must_be_right:
         raise checks.ShortError(f"{name}: {said}")
+
+
+def _returns_nothing(answer):
+    """Whether an answer is a function with code in it, and no ``return`` with a value."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
+    except (OSError, TypeError, SyntaxError):  # no function, or its source is not known
+        return False
+    code = [one for one in getattr(tree.body[0], "body", []) if not isinstance(one, ast.Expr)]
+    returns = (one for one in ast.walk(tree) if isinstance(one, ast.Return) and one.value)
+    return isinstance(tree.body[0], ast.FunctionDef) and bool(code) and not any(returns)
 
 
 def progress_file():

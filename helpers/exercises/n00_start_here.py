@@ -37,9 +37,7 @@ def budget(answer):
         "much.": lambda t, e, x, n, v: t * e * n * (1 - v),
         "Validation images do not come on top of images, they are taken out of them. What is left "
         "to train on?": lambda t, e, x, n, v: t * e * x * n * (1 + v),
-        "Those are the validation images. The rest trains.": lambda t, e, x, n, v: (
-            t * e * x * n * v
-        ),
+        "Those are the others. What trains?": lambda t, e, x, n, v: t * e * x * n * v,
     }
     compare(answer, lambda t, e, x, n, v: t * e * x * n * (1 - v), cases, wrong, tolerance=0.002)
     return "everything multiplies, and only training images count."
@@ -59,12 +57,13 @@ def own_images(answer):
         with np.load(os.path.join(folder, "mine.npz")) as file:
             found = dict(file)
     expect({"x", "y"} <= {*found}, f"The file holds {[*found]}. Name the arrays: x=… and y=….")
-    x, right = found["x"] * (255.0 if found["x"].max() <= 1 else 1.0), np.moveaxis(pictures, 1, 3)
+    x, right = found["x"] * (255.0 if found["x"].max() <= 1 else 1), np.moveaxis(pictures, 1, 3)
     wrong = {
         "The colours still come first.": pictures,
         "Height and width have changed places.": pictures.swapaxes(1, 3),
-        "reshape only cuts the same row of numbers anew, so the colours of one pixel go to several "
-        "others. Move the axis instead.": pictures.reshape(right.shape),
+        "reshape cuts the same row of numbers anew: colours go to other pixels.": pictures.reshape(
+            right.shape
+        ),
         "Whole numbers from 0 to 1 are 0 or 1: nearly all is black. Multiply by 255 before you "
         "convert.": np.floor(right),
     }
@@ -74,7 +73,8 @@ def own_images(answer):
 
     for hint, one in wrong.items():
         expect(not near(one), hint)
-    shapes = f"{pictures.shape} became {x.shape}"
-    expect(near(right), f"{shapes}; print one pixel of both, with its three colours.")
+    expect(near(right), f"The shape is {x.shape}. Print one pixel of both, with its colours.")
+    whole = found["x"].max() > 1 and not (found["x"] % 1).any()
+    expect(whole, "Every colour is in its place, but not as a whole number from 0 to 255.")
     expect(list(found["y"]) == labels, "y must hold the texts, in the order of the pictures.")
     return "load_data reads it, with every colour in its place."

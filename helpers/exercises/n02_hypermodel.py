@@ -17,7 +17,7 @@ def _filled(function, **values):
 def rate(answer):
     """``build_more(hp)``: a small model with a learning rate and batch normalization."""
     model, asked = _filled(answer)
-    expect(hasattr(model, "optimizer"), f"It returns {model!r}, not the compiled model.")
+    expect(hasattr(model, "optimizer"), "Return the compiled model.")
     if [*asked] == ["units"] and len(model.layers) == 4:
         raise NotAnswered
     missing = sorted({"learning_rate", "batch_norm"} - {*asked})
@@ -25,14 +25,16 @@ def rate(answer):
     one = asked["learning_rate"]
     expect(hasattr(one, "sampling"), "A Choice has a few rates, hp.Float all those in between.")
     expect(one.sampling == "log", "Linear: nine draws in ten are above 0.001. Rates go by factors.")
-    expect((one.min_value, one.max_value) == (1e-4, 1e-2), "The ends are to be 0.0001 and 0.01.")
+    fine = (one.min_value, one.max_value, one.step) == (1e-4, 1e-2, None)
+    expect(fine, "The ends are to be 0.0001 and 0.01, without a step between them.")
     for norm in (True, False):
         model, _ = _filled(answer, learning_rate=0.003, batch_norm=norm)
         used = float(model.optimizer.learning_rate)
-        expect(abs(used - 0.003) < 1e-6, f"hp says 0.003, but the optimizer trains with {used:g}.")
-        has = any("BatchNorm" in type(layer).__name__ for layer in model.layers)
-        layer = f"{'a' if has else 'no'} BatchNormalization layer"
-        expect(has == norm, f"With batch_norm {norm} the model has {layer}: the value must decide.")
+        expect(abs(used - 0.003) < 1e-6, f"hp says 0.003, and the optimizer uses {used:g}.")
+        kinds = [type(layer).__name__ for layer in model.layers]
+        order = "".join(kind[0] for kind in kinds if kind in ("Dense", "BatchNormalization"))
+        expect(("B" in order) == norm, f"With batch_norm {norm} the layers are {kinds}.")
+        expect(order in ("DD", "DBD"), f"Layers: {kinds}. Whose outputs are to be normalized?")
     return "both are asked for, and both reach the model."
 
 
@@ -46,9 +48,7 @@ def size(answer):
     def said(*numbers):  # what is given in the four cases
         return lambda case: numbers[cases.index(case)]
 
-    def count(case):
-        return _filled(lambda hp: (eval(case, {"hp": hp}), answer(hp)))[0][1]
-
+    count = lambda case: _filled(lambda hp: (eval(case, {"hp": hp}), answer(hp)))[0][1]  # noqa: E731
     wrong = {
         "A Float without a step never ends; p.values shows ten draws of it.": said(8, 9, 6, 60),
         "Both ends of a range are values: 8 to 32 in steps of 8 has four.": said(6, 6, 4, math.inf),
@@ -73,8 +73,7 @@ def depth(answer):
         case = f"With layers={n} there is {'a' if i <= n else 'no'} layer {i}, and units_{i} is"
         expect(active or i > n, f"{case} not active, so hp gives None. Which counts need it?")
         expect(i <= n or not active, f"{case} varied all the same: its scope must say when.")
-    for n in (1, 2, 3, 4):
-        sizes, _ = _filled(answer, layers=n)
+    for n, (sizes, _) in enumerate((_filled(answer, layers=n) for n in (1, 2, 3, 4)), start=1):
         expect(None not in sizes, f"{sizes} with layers={n}: an if has to leave the None out.")
         expect(len(sizes) == n, f"{sizes} with layers={n}: one size a layer.")
     return "every layer has a size, and no size is without its layer."

@@ -68,7 +68,7 @@ def seeded(answer):
     try:
         whole, longer, again = [*scores()], [*scores(epochs=3)], [*scores()]
     except TypeError as error:
-        raise Hint(f"search hands more to run_trial: take all, hand all on ({error}).") from error
+        raise Hint(f"trial_id is a text, and search may hand more arguments on: {error}") from error
     expect(None not in whole, "The trials have no score: run_trial must return it.")
     expect(len({*whole}) > 1, "All trials get the same random numbers: they share their luck.")
     expect(whole == again, f"Searched twice, trial 0 scores {whole[0]:.3f}, then {again[0]:.3f}.")

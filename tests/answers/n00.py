@@ -42,7 +42,8 @@ WRONG = {
         lambda path, pictures, labels: np.savez(path, 255 * np.moveaxis(pictures, 1, 3), labels),
         lambda path, pictures, labels: np.save(path, 255 * np.moveaxis(pictures, 1, 3)),
         lambda path, pictures, labels: np.savez(
-            path, x=np.moveaxis(pictures, 1, 3), y=sorted(labels)
+            path, x=(255 * np.moveaxis(pictures, 1, 3)).round(), y=sorted(labels)
         ),
+        lambda path, pictures, labels: np.savez(path, x=np.moveaxis(pictures, 1, 3), y=labels),
     ],
 }

@@ -33,6 +33,18 @@ def norm(hp):
     return hp.Boolean("batch_norm")
 
 
+def normalized_at_the_end(hp):
+    import keras
+    from keras import layers
+
+    model = more(log_rate, norm, normalize=False)(hp)
+    if hp.get("batch_norm"):
+        changed = keras.Sequential([*model.layers, layers.BatchNormalization()])
+        changed.compile(model.optimizer, "categorical_crossentropy")
+        return changed
+    return model
+
+
 def units(names, scope=None, skip=True):
     """An ask_units with these names, scopes and, with skip, an if."""
 
@@ -79,6 +91,7 @@ WRONG = {
         more(log_rate, norm, normalize=True),
         more(log_rate, norm, normalize=False),
         lambda hp: more(log_rate, norm)(hp) and None,
+        normalized_at_the_end,
     ],
     "02-size": [
         lambda hp: math.prod(len(list(p.values)) for p in hp.space),
