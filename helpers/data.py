@@ -50,7 +50,8 @@ LEFT_BEHIND = (".", "__macosx", "thumbs.db", "desktop.ini")  # hidden, or by an 
 ALLOWED = (
     "An .npz file holds x: images, (n, height, width) or (n, height, width, 1 or 3), as numbers "
     "from 0 to 255 or 0 to 1; and y: whole numbers from 0, texts or one-hot rows, two classes or "
-    "more. dataset='photos@64x48' resizes a folder's. help('helpers.data') says more."
+    "more. dataset='photos@64x48' resizes the images of the folder photos to height 64, width 48. "
+    "help('helpers.data') says more."
 )
 
 
@@ -108,8 +109,8 @@ def split_indices(labels, images=0, validation_fraction=0.2, seed=1):
 
     Args:
         labels: integer labels, shape (n,).
-        images: how many images to use, training plus validation; 0 means all. Each class gives its
-            share, rounded, and at least one image to either side.
+        images: how many images to use, training plus validation; 0, or more than there are, means
+            all. Each class gives its share, rounded, and at least one image to either side.
         validation_fraction: share of each class that goes to validation.
         seed: seed of the shuffle.
 
@@ -144,7 +145,7 @@ def load_data(dataset="fashion_mnist_small", *, images=0, validation_fraction=0.
     source, size = _source(dataset)
     x, labels, *test, names = _read(source, size, seed)
     wrong = checks.problem("validation_fraction", validation_fraction, (0.001, 0.999), float)
-    wrong = wrong or checks.problem("images (0 means all)", images, (0, len(labels)), int)
+    wrong = wrong or checks.problem("images (0 means all)", images, (0, None), int)
     if wrong:
         raise DataError(wrong)
     train, validation = split_indices(labels, images, validation_fraction, seed)
@@ -190,6 +191,7 @@ def _source(dataset):
     if resized and pathlib.Path(resized[1]).is_dir():
         return resized[1], (int(resized[2]), int(resized[3]))
     near = checks.nearest(path.name, [*PLACES, *(one.name for one in path.parent.glob("*"))])
+    near += " After @ stand height and width, as in 'photos@64x48'." if "@" in text else ""
     raise DataError(
         f"There is no dataset {text!r} and no file or folder {path}.{near} Give "
         f"{' or '.join(map(repr, PLACES))}, or the path of an .npz file or a folder of images."

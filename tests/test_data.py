@@ -105,8 +105,8 @@ def test_a_fifth_becomes_the_test_that_never_overlaps(save, images, monkeypatch,
 
 
 def test_a_number_out_of_range_is_refused():
-    for images in (-1, "1500", 10_001):
-        refused("images", repr(images), "0 to 10,000", images=images)
+    for images in (-1, "1500"):
+        refused("images", repr(images), images=images)
     for fraction in (0, 1, 20):
         refused("validation_fraction", repr(fraction), validation_fraction=fraction)
 
@@ -115,6 +115,7 @@ def test_what_is_no_dataset_is_answered_with_what_is_possible(save, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     save(x=GOOD, y=Y)
     near = {"fashion_mnist_smal": "'fashion_mnist_small'?", "mein.npz": "'mine.npz'?"}
+    refused("@64x48", dataset="photos@64*48")
     for dataset in (*near, "photos/cats", "~/nowhere", None, ""):
         said = [repr(str(dataset)), "'fashion_mnist'", ".npz", "folder of images"]
         refused(*said, near.get(dataset, ""), dataset=dataset)
