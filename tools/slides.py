@@ -37,9 +37,9 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 OPTIONS += ["--disable-sync", "--no-first-run"]
 SCREEN = {"width": 1280, "height": 720}
-ROOM = 720 - 28 - 40  # what rise.css leaves of the screen's height for cells
-SLACK = 10  # pixels kept free, since fonts differ a little between machines
 GAP = 14  # rise.css: below every cell
+ROOM = 720 - 28 - 26 - GAP  # what rise.css leaves of the screen's height for cells
+SLACK = 10  # pixels kept free, since fonts differ a little between machines
 SMALL_WORDS = set(re.findall(r"\w+", "a an and at by does for how in is of on or that the to what"))
 SETTINGS = {  # of RISE; the theme is one that asks for no font from outside
     "theme": "white",
