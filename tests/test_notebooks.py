@@ -36,10 +36,11 @@ def test_lessons_are_numbered_from_00_and_readme_maps_them_all_with_their_minute
     lessons = [name for name in NOTEBOOKS if name[0].isdigit()]
     assert [name[:2] for name in lessons] == [f"{number:02}" for number in range(len(lessons))]
     texts = [NOTEBOOKS[name].read_text(encoding="utf-8") for name in lessons]
-    minutes = [re.search(r"(\d+) minutes to read", text)[1] for text in texts]
+    minutes = [re.search(r"(\d+) minutes to read and (\d+) for", text).groups() for text in texts]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\|.*\(notebooks/(\d\w+)\.ipynb\).*\| (\d+) \| \d+ \|$", readme, re.M)
-    assert rows == list(zip(lessons, minutes, strict=True))
+    row = r"^\|.*\(notebooks/(\d\w+)\.ipynb\).*\| (\d+) \| (\d+) \| \d+ \|$"
+    expected = [(name, *pair) for name, pair in zip(lessons, minutes, strict=True)]
+    assert re.findall(row, readme, re.M) == expected
 
 
 def cell(notebook, cell_id):

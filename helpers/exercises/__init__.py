@@ -183,7 +183,7 @@ def restart(number):
     """
     from helpers import rerun
 
-    (path,) = rerun.select([number]).values()
+    (path,) = rerun.select([f"{number:0>2}"]).values()
     place = path.relative_to(checks.ROOT).as_posix()
     show = ["git", "-C", str(checks.ROOT), "show", f"HEAD:{place}"]
     try:
