@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from helpers.exercises import expect
+from helpers.exercises import NotAnswered, expect
 
 
 class Classifier:  # used as a Keras model; tells dark pictures from grey and light ones
@@ -26,16 +26,24 @@ class Classifier:  # used as a Keras model; tells dark pictures from grey and li
         return near / near.sum(axis=1, keepdims=True)
 
 
-def search(answer, numbers, images):
+def search(answer, *numbers):
     """What a learner's function hands to the tuner and to search, and whether it returns it."""
-    given, more, names = {"max_trials": 10}, {}, ["hypermodel", "objective", "max_trials"]
+    given, more = {"max_trials": 10, "executions_per_trial": 1}, {"epochs": 1}
+    names, images = ["hypermodel", "objective", "max_trials"], {"x": [0], "y": [1]}
     tuner = SimpleNamespace(search=lambda *a, **b: more.update(b, handed=[*a, *b.values()]))
 
     def kind(*first, **settings):
         given.update(zip(names, first, strict=False), made=True, **settings)
         return tuner
 
-    return answer(kind, "model", *numbers, {"directory": "x"}, images) is tuner, given, more
+    returned = answer(kind, "model", *numbers, {"directory": "x"}, images)
+    if "made" not in given:
+        raise NotAnswered
+    expect("directory" in given, "`place` holds arguments: take it apart with **.")
+    expect("handed" in more, "The tuner is made, and never told to search.")
+    lost = [name for name, one in images.items() if one not in more["handed"]]
+    expect(not lost, f"search gets no {', '.join(lost)}: `images` holds arguments as well.")
+    return returned is tuner, given, more
 
 
 class Trained:
