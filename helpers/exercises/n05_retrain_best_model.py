@@ -2,79 +2,64 @@
 
 import pathlib
 import tempfile
+from functools import partial
 
 import numpy as np
+from scipy.special import stdtrit  # quantiles of Student's t
 
-from helpers.exercises import NotAnswered, compare, expect, same
+from helpers.exercises import NotAnswered, compare, doubles, expect, same
 
 PAIRS = [([0.76, 0.75, 0.78, 0.77], [0.74, 0.735, 0.75, 0.76]), ([0.7, 0.72], [0.74, 0.7])]
 NAMES = ["zebra", "ape", "cat"]  # classes of dark, grey and light pictures
 GREYS = {"1.png": ("RGBA", 204), "2.png": ("L", 25), "3.png": ("P", 102), "10.png": ("RGB", 51)}
 
 
+def _ends(first, second, share=0.975, df=-1, ddof=1, root=0.5, times=None, sign=1):
+    difference, n = sign * np.subtract(first, second), len(first)
+    half = (times or stdtrit(n + df, share)) * difference.std(ddof=ddof) / n**root
+    return [difference.mean() - half, difference.mean() + half]
+
+
 def interval(answer):
     """``interval(first, second)``: low and high of the mean paired difference, Student's t."""
-    from scipy import stats
-
-    def by(times=lambda n: stats.t.ppf(0.975, n - 1), spread=stats.sem, sign=1):
-        def ends(first, second):
-            half = times(len(first)) * spread(np.subtract(first, second))
-            return (sign * np.mean(np.subtract(first, second)) + [-half, half]).tolist()
-
-        return ends
+    from scipy.stats import ttest_ind
 
     def ask(*pair):
         found = answer(*map(np.array, pair))
         return found if found is None else np.ravel(found).tolist()
 
-    apart = "Those are two independent groups. Subtract seed by seed first."
     wrong = {
-        apart: lambda *pair: [*stats.ttest_ind(*pair).confidence_interval()],
-        "1.96 is for a spread that is known. This one is estimated.": by(lambda n: 1.96),
-        "5 % lie outside, half of them at each end.": by(lambda n: stats.t.ppf(0.95, n - 1)),
-        "The mean uses up one degree of freedom.": by(lambda n: stats.t.ppf(0.975, n)),
-        "NumPy divides by n here: see ddof.": by(spread=lambda d: d.std() / len(d) ** 0.5),
-        "So far goes one difference; their mean varies less.": by(spread=lambda d: d.std(ddof=1)),
-        "First minus second: a better first one is above 0.": by(sign=-1),
+        "Two groups? Subtract seed by seed.": lambda *p: [*ttest_ind(*p).confidence_interval()],
+        "1.96 is for a spread that is known. This one is estimated.": partial(_ends, times=1.96),
+        "5 % lie outside, half of them at each end.": partial(_ends, share=0.95),
+        "The mean uses up one degree of freedom.": partial(_ends, df=0),
+        "NumPy divides by n here: see ddof.": partial(_ends, ddof=0),
+        "So far goes one difference; their mean varies less.": partial(_ends, root=0),
+        "First minus second: a better first one is above 0.": partial(_ends, sign=-1),
+        "See ddof; and a mean varies less than one difference.": partial(_ends, ddof=0, root=0),
+        "See ddof; and half of the 5 % lie at each end.": partial(_ends, ddof=0, share=0.95),
     }
-    compare(ask, by(), PAIRS, wrong)
+    compare(ask, _ends, PAIRS, wrong)
     return "the difference seed by seed, its own spread, and Student's t for few seeds."
-
-
-class _Model:  # used as a Keras model; tells dark pictures from grey and light ones
-    def __init__(self, *shape):
-        self.input_shape = (None, *shape)
-
-    def predict(self, x, **options):
-        shape, wanted = np.shape(x), self.input_shape[1:]
-        expect(len(shape) == 4, f"The model got the shape {shape}, without the axis of the batch.")
-        expect(shape[3] == wanted[2], f"The model got {shape[3]} channels and takes {wanted[2]}.")
-        size = f"The model got {shape[1:3]} and takes {wanted[:2]}, height and width."
-        expect(shape[1:3] == wanted[:2], size + " Which of them comes first in resize?")
-        expect(np.max(x) > 1, "The pixels were scaled, and the model scales them once more.")
-        near = np.exp(-9 * (np.mean(x, axis=(1, 2, 3))[:, None] / 255 - [0.1, 0.45, 0.8]) ** 2)
-        return near / near.sum(axis=1, keepdims=True)
 
 
 def classify(answer):
     """``classify(model, names, folder)``: file name to (class name, probability)."""
     from PIL import Image
 
-    for model in (_Model(6, 4, 1), _Model(5, 7, 3)):
+    for model in (doubles.Classifier(6, 4, 1), doubles.Classifier(5, 7, 3)):
         with tempfile.TemporaryDirectory() as folder:
-            for width, (name, (mode, grey)) in enumerate(GREYS.items(), start=5):
-                image = Image.new("RGB", (width, 15), (grey, grey, grey)).convert(mode)
-                image.save(pathlib.Path(folder, name))
+            for width, (name, (mode, grey)) in zip((5, 7, 9, 11), GREYS.items(), strict=True):
+                row = np.linspace(grey - 20, grey + 20, width).astype("uint8")  # a grey a column
+                Image.fromarray(np.tile(row, (15, 1))).convert(mode).save(f"{folder}/{name}")
             if (found := answer(model, NAMES, pathlib.Path(folder))) is None:
                 raise NotAnswered
-        found = {pathlib.Path(name).name: one for name, one in dict(found).items()}
-        expect(found.keys() == GREYS.keys(), f"Of 4 pictures you return {', '.join(found)}.")
+        expect(found.keys() == GREYS.keys(), f"Files: {', '.join(GREYS)}. Keys: {[*found]}.")
         for name, (_, grey) in GREYS.items():
             kind, chance = found[name]
             chances = model.predict(np.full((1, *model.input_shape[1:]), grey))[0]
             number = chances.argmax()
-            expect(kind in NAMES, f"{kind!r} is none of the names {NAMES}.")
             expect(kind != sorted(NAMES)[number], "The names were sorted; the outputs were not.")
-            expect(kind == NAMES[number], f"Output {number} is the largest, and you say {kind!r}.")
+            expect(kind == NAMES[number], f"{NAMES}: output {number} is largest, not {kind!r}.")
             expect(same(chance, chances[number], 0.01, 0), f"{chance} is not the largest output.")
     return "any size and mode, a batch, pixels as they are, and the names in the model's order."

@@ -3,9 +3,8 @@
 import math
 import tempfile
 from functools import partial
-from types import SimpleNamespace
 
-from helpers.exercises import NotAnswered, compare, expect
+from helpers.exercises import NotAnswered, compare, doubles, expect
 
 NAMES, KINDS = ["activation_1", "activation_2", "activation_3"], ["relu", "elu", "tanh"]
 TRIALS = [[(160, 0.8), (40, 0.74), (80, 0.79), (640, 0.81)], [(30, 0.7), (5, 0.5), (99, 0.95)]]
@@ -32,6 +31,7 @@ def activations(answer):
         case = f"conv_layers = {count} has {sorted(there)} of the names"
         expect(len(there) <= count, f"{case}: who uses the last?")
         expect(len(there) == count, f"{case}: which are the blocks?")
+        expect(count == 3 or len(answer(hp)) < len(blocks), f"{case}, and as many layers as 3.")
     said = [getattr(one, "activation", type(one)).__name__.lower() for one in blocks]
     used = [one for one in said if one in KINDS]
     expect(used == KINDS, f"The trial says {KINDS}, its blocks have {used}.")
@@ -41,19 +41,19 @@ def activations(answer):
 def fit(answer):
     import keras_tuner as kt
 
-    hp, history, calls = kt.HyperParameters(), SimpleNamespace(history={"val_loss": [0.5]}), []
+    hp, model = kt.HyperParameters(), doubles.Trained()
     hp.values = {"batch_size": 64}
-    model = SimpleNamespace(fit=lambda *args, **given: calls.append((args, given)) or history)
     maker = answer() if isinstance(answer, type) else answer
     maker.build(hp)
-    declared = [one.name for one in hp.space]  # before fit
+    declared = {one.name: sorted(one.values) for one in hp.space}  # before fit
     sent = {"validation_data": "images", "epochs": 7, "callbacks": ["one"], "verbose": 0}
     result = maker.fit(hp, model, [0] * 99, [1] * 99, **sent)
-    if result is None and not calls:
+    if result is None and not model.calls:
         raise NotAnswered
-    expect(calls, "fit must call model.fit.")
+    expect(model.calls, "fit must call model.fit.")
     expect("batch_size" in declared, "At the start KerasTuner sees build alone: ask there as well.")
-    args, given = calls[0]
+    expect(declared["batch_size"] == [16, 32, 64], f"The space has {declared['batch_size']}.")
+    args, given = model.calls[0]
     lost = [name for name in sent if given.get(name) != sent[name]]
     expect(not lost, f"search was given {', '.join(lost)}, and model.fit is not.")
     sizes = [given.get("batch_size"), *args[2:]]

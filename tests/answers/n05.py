@@ -28,7 +28,16 @@ def _two_groups(first, second):
 
 
 def _classify(
-    batch=True, convert=True, scale=1, swap=False, sort=False, names=True, chance=max, only=None
+    batch=True,
+    convert=True,
+    scale=1,
+    swap=False,
+    scramble=False,
+    sort=False,
+    names=True,
+    chance=max,
+    only=None,
+    key=lambda path: path.name,
 ):
     """A ``classify`` with one of its steps made in another way."""
 
@@ -39,11 +48,13 @@ def _classify(
             image = Image.open(path)
             if convert:
                 image = image.convert("L" if channels == 1 else "RGB")
-            size = (height, width) if swap else (width, height)
+            size = (height, width) if swap or scramble else (width, height)
             pixels = np.atleast_3d(np.asarray(image.resize(size), "float32")) / scale
+            if scramble:
+                pixels = pixels.reshape(height, width, channels)
             chances = np.ravel(model.predict(pixels[None] if batch else pixels, verbose=0))
             number = int(chances.argmax())
-            found[path.name] = labels[number] if names else number, chance(chances)
+            found[key(path)] = labels[number] if names else number, chance(chances)
         return found
 
     return classify
@@ -58,15 +69,20 @@ WRONG = {
         _by_t(ddof=0),
         _by_t(root=0),
         _by_t(sign=-1),
+        _by_t(ddof=0, root=0),
+        _by_t(ddof=0, quantile=0.95),
     ],
     "05-classify": [
         _classify(batch=False),
         _classify(convert=False),
         _classify(scale=255),
         _classify(swap=True),
+        _classify(scramble=True),
         _classify(sort=True),
         _classify(names=False),
         _classify(chance=sum),
         _classify(only=1),
+        _classify(key=str),
+        _classify(key=lambda path: path.stem),
     ],
 }

@@ -6,11 +6,11 @@ import numpy as np
 from scipy import stats
 
 
-def brackets(longest, factor, count=None, skip=0, paid=True, up=math.ceil):
-    total, ends, brackets = 0, math.ceil(1 + math.log(longest, factor)), []
+def brackets(longest, factor, skip=0, paid=True, up=math.ceil, ends=math.ceil, end=None):
+    total, ends, brackets = 0, ends(1 + math.log(longest, factor)), []
     while longest / factor ** len(brackets) >= 1:
         brackets.append(len(brackets))
-    for s in brackets[skip:]:
+    for s in brackets[skip:end]:
         rounds = [(up(ends / (s + 1) * factor**r), up(longest / factor**r)) for r in range(s + 1)]
         for r, (trials, until) in enumerate(rounds):
             resumed = rounds[r + 1][1] if paid and r < s else 0
@@ -20,6 +20,37 @@ def brackets(longest, factor, count=None, skip=0, paid=True, up=math.ceil):
 
 def sharpest(longest, factor):
     return brackets(longest, factor, skip=-1)
+
+
+def never_reset(longest, factor):
+    total, before, s = 0, 0, 0
+    while longest / factor**s >= 1:
+        for r in range(s, -1, -1):
+            trials = math.ceil(math.ceil(1 + math.log(longest, factor)) / (s + 1) * factor**r)
+            until = math.ceil(longest / factor**r)
+            total, before = total + trials * (until - before), until
+        s += 1
+    return total
+
+
+def unreturned(*case):
+    fair()(*case)
+
+
+def unsearched(kind, hypermodel, budget, max_epochs, executions, place, images):
+    return kind(hypermodel, "val_loss", budget // max_epochs // executions, **place)
+
+
+def whole_place(kind, hypermodel, budget, max_epochs, executions, place, images):
+    tuner = kind(hypermodel, "val_loss", budget // max_epochs // executions, place=place)
+    tuner.search(**images, epochs=max_epochs)
+    return tuner
+
+
+def whole_images(kind, hypermodel, budget, max_epochs, executions, place, images):
+    tuner = kind(hypermodel, "val_loss", budget // max_epochs // executions, **place)
+    tuner.search(images, epochs=max_epochs)
+    return tuner
 
 
 def fair(trials=lambda b, e, n: b // (e * n), told=True, epochs=lambda e, n: e, callbacks=()):
@@ -59,6 +90,9 @@ WRONG = {
         sharpest,
         lambda longest, factor: brackets(longest, factor, skip=1),
         lambda longest, factor: brackets(longest, factor, up=math.floor),
+        lambda longest, factor: brackets(longest, factor, ends=float),
+        lambda longest, factor: brackets(longest, factor, end=int(math.log(longest, factor)) + 1),
+        never_reset,
     ],
     "06-fair": [
         fair(trials=lambda b, e, n: b // e),
@@ -68,6 +102,12 @@ WRONG = {
         fair(trials=lambda b, e, n: b // (e * n) - 1),
         fair(epochs=lambda e, n: e // n),
         fair(trials=lambda b, e, n: b),
+        fair(trials=lambda b, e, n: b / (e * n)),
+        fair(trials=lambda b, e, n: round(b / (e * n))),
+        unreturned,
+        unsearched,
+        whole_place,
+        whole_images,
     ],
     "06-verdict": [
         verdict(lambda n, k: stats.t.ppf(0.975, n - 1)),
@@ -76,5 +116,6 @@ WRONG = {
         verdict(lambda n, k: stats.t.ppf(1 - 0.05 / k, n - 1)),
         verdict(bonferroni, ddof=0),
         verdict(bonferroni, sign=-1),
+        verdict(lambda n, k: stats.t.ppf(1 - 0.025 / k, n)),
     ],
 }

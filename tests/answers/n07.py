@@ -37,6 +37,11 @@ def plain_loop(hp):
     return [layer for one in asked for layer in block(8, one)]
 
 
+def always_three(hp):
+    hp.Int("conv_layers", 1, 3)
+    return [layer for i in (1, 2, 3) for layer in block(8, right(hp, i, 3))]
+
+
 def one_scope(hp, i, count):
     with hp.conditional_scope("conv_layers", [i]):
         return hp.Choice(f"activation_{i}", KINDS)
@@ -47,13 +52,20 @@ def unused(hp, i, count):
     return "relu"
 
 
-def model(build=True, ask=True, size=True, rest=True, returns=lambda model, history: history):
+def stepped(hp):
+    hp.Int("batch_size", 16, 64, step=16)
+
+
+def listed(hp):
+    hp.Choice("batch_size", [16, 32, 64])
+
+
+def model(build=listed, ask=True, size=True, rest=True, returns=lambda model, history: history):
     """A hypermodel with a choice of mistakes."""
 
     class Batched:
         def build(self, hp):
-            if build:
-                hp.Choice("batch_size", [16, 32, 64])
+            build(hp)
 
         def fit(self, hp, model, x, y, **kwargs):
             asked = hp.Choice("batch_size", [16, 32, 64]) if ask else 32
@@ -82,10 +94,12 @@ WRONG = {
         plain_loop,
         blocks(one_scope),
         blocks(unused),
+        always_three,
     ],
     "07-fit": [
         model(rest=False),
-        model(build=False),
+        model(build=lambda hp: None),
+        model(build=stepped),
         model(size=False),
         model(ask=False),
         model(returns=lambda model, history: model),

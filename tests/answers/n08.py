@@ -8,9 +8,9 @@ def clean(values):
     return np.nan_to_num(values, nan=np.inf)
 
 
-def behind(middle=np.median, sign=1, waits=True, mine=clean, theirs=clean):
+def behind(middle=np.median, sign=1, waits=True, mine=clean, theirs=clean, wait_more=0):
     def stop(value, earlier, wait):
-        if waits and len(earlier) < wait:
+        if waits and len(earlier) < wait + wait_more:
             return False
         return sign * mine(value) > sign * middle(theirs(earlier))
 
@@ -19,6 +19,22 @@ def behind(middle=np.median, sign=1, waits=True, mine=clean, theirs=clean):
 
 def asis(values):
     return np.asarray(values, dtype=float)
+
+
+def zeros(values):
+    return np.nan_to_num(values)
+
+
+def no_worse(value, earlier, wait):
+    return len(earlier) >= wait and clean(value) >= np.median(clean(earlier))
+
+
+def among_them(value, earlier, wait):
+    return len(earlier) >= wait and clean(value) > np.median(clean([value, *earlier]))
+
+
+def lower(values):
+    return sorted(values)[(len(values) - 1) // 2]
 
 
 def possible(one, value):
@@ -53,6 +69,11 @@ class Right(kt.oracles.RandomSearchOracle):
         if number < len(self.known):
             return {"status": "RUNNING", "values": self.complete(self.known[number])}
         return super().populate_space(trial_id)
+
+
+class Truthy(Right):
+    def complete(self, known):
+        return super().complete({name: one for name, one in known.items() if one})
 
 
 class Counter(Right):
@@ -103,6 +124,12 @@ WRONG = {
         behind(mine=asis),
         behind(mine=asis, theirs=asis),
         behind(middle=np.nanmedian, theirs=asis),
+        behind(middle=np.nanmedian, mine=asis, theirs=asis),
+        behind(mine=zeros, theirs=zeros),
+        behind(middle=lower),
+        behind(wait_more=1),
+        no_worse,
+        among_them,
     ],
-    "08-known": [Counter, Gaps, Drawn, Anything, Ends, Samples, Forever],
+    "08-known": [Truthy, Counter, Gaps, Drawn, Anything, Ends, Samples, Forever],
 }
