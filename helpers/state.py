@@ -201,7 +201,7 @@ class CarefulOracle:
         for i, trial in self.trials.items():
             if i not in self.records or i in self.unsaved or trial.status not in ENDED:
                 self.records[i] = json.dumps(trial.get_state())
-        trials = ", ".join(f"{json.dumps(i)}: {self.records[i]}" for i in self.trials)
+        trials = ", ".join(f'"{i}": {self.records[i]}' for i in self.trials)
         text = json.dumps(self.get_state()).removesuffix("}}}") + trials + "}}}"
         if text != self.written:
             write_text(self._get_oracle_fname(), text)

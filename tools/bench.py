@@ -51,8 +51,15 @@ FULL = {
 }
 # The same trials, so that only the way differs.
 WAYS = {"plain": 0, "one process": 0, "two workers": 2}
-# What the course's search does differently where it may train other models: see docs/bench.md.
-COURSE = {"stop_lost": "[1,3]"}
+# The course's search towards a loss, one choice after the other: workers, and what it does
+# differently. docs/bench.md says what was tried.
+STOP = {"stop_lost": "[1,3]"}
+RECIPE = STOP | {"batch_size": 32, "learning_rate": 0.002, "decay": 1.0}
+STEPS = {
+    "lost trials stop": (0, STOP),
+    "and a learning rate that falls": (0, RECIPE),
+    "and two workers": (2, RECIPE),
+}
 IMPORT = "import keras, keras_tuner"
 
 
@@ -227,7 +234,7 @@ def notebook(folder, path):
 def measure(work, size):
     """Make all measurements that are missing in the folder ``work``: a dictionary by name."""
     work.mkdir(parents=True, exist_ok=True)
-    kept = Kept(work / "measured.json", size | {"course": COURSE})
+    kept = Kept(work / "measured.json", size | {"steps": STEPS})
     for repeat in range(1, size["repeats"] + 1):
         settings = size["trials"] | {"seed": 1000 * repeat}
         for way in list(WAYS)[:: 1 if repeat % 2 else -1]:  # no way is always the first
@@ -237,9 +244,9 @@ def measure(work, size):
         settings = size["quality"] | {"seed": seed}
         plain = kept.get(f"quality/{seed}/plain", searched, "plain", 0, **settings)
         limits = {"target": plain["curve"][-1][1], "limit": plain["wall"]}
-        more = settings | COURSE | {"trials": 2 * settings["trials"]} | limits
-        for way in list(WAYS)[1:]:
-            kept.get(f"quality/{seed}/{way}", searched, "course", WAYS[way], **more)
+        for step, (workers, own) in STEPS.items():
+            more = settings | own | {"trials": 2 * settings["trials"]} | limits
+            kept.get(f"quality/{seed}/{step}", searched, "course", workers, **more)
     for repeat in range(1, size["repeats"] + 1):
         kept.get(f"import/{repeat}", lambda folder: run(["-c", IMPORT])["wall"])
         kept.get(f"kernel/{repeat}", kernel)
@@ -298,12 +305,12 @@ def numbers(record):
         for kind in ("train", "test", "first"):
             shares = [own[kind] / seconds(own) / max(1, workers) for _, own in pairs]
             shown[kind][way] = spread(shares)
-        if way != "plain":
-            names = [f"quality/{seed}/{{}}" for seed in size["seeds"]]
-            pairs = [(found[name.format("plain")], found[name.format(way)]) for name in names]
-            pairs = [(plain, own["reached"] or math.inf) for plain, own in pairs]
-            shown["sooner"][way] = spread(plain["wall"] / own for plain, own in pairs)
-            shown["than its best"][way] = spread(plain["curve"][-1][0] / o for plain, o in pairs)
+    for step in STEPS:
+        names = [f"quality/{seed}/{{}}" for seed in size["seeds"]]
+        pairs = [(found[name.format("plain")], found[name.format(step)]) for name in names]
+        pairs = [(plain, own["reached"] or math.inf) for plain, own in pairs]
+        shown["sooner"][step] = spread(plain["wall"] / own for plain, own in pairs)
+        shown["than its best"][step] = spread(plain["curve"][-1][0] / own for plain, own in pairs)
     return shown
 
 
@@ -314,53 +321,64 @@ def ranged(values, text="{:.2f}"):
 
 
 def readme(record):
-    """README's section: what was measured on what, and a table."""
+    """README's section: what was measured on what, and two tables."""
     shown, found, size = numbers(record), record["found"], record["settings"]
     machine, trials, quality = record["machine"], size["trials"], size["quality"]
+    others = max(one["others"] for name, one in found.items() if name.startswith("trials/"))
+    full = " FULL=1" if size["notebooks"] else ""
+    place = f"{machine['cores']} cores ({machine['processor']}, {machine['memory']})"
     lines = [
-        f"Measured by `make bench{' FULL=1' if size['notebooks'] else ''}` on {machine['cores']} "
-        f"cores ({machine['processor']}, {machine['memory']}), TensorFlow {machine['tensorflow']}, "
-        f"KerasTuner {machine['keras-tuner']}. A range is that of the repeats or seeds; 1 stands "
-        "for the plain script: build, `RandomSearch`, batches of 32, nothing else. 0 times sooner: "
-        "not within the plain search's time.",
+        f"`make bench{full}` compares the course's search with the script that most tutorials "
+        "teach: build, `RandomSearch`, batches of 32, nothing else. Here it ran on "
+        f"{place} with TensorFlow {machine['tensorflow']}, while other programs used up to "
+        f"{others:.0%} of them. Medians, with the lowest and highest of the repeats. All numbers "
+        "are in [docs/bench.json](docs/bench.json), what was tried in "
+        "[docs/bench.md](docs/bench.md).",
         "",
-        "| | plain script | course, one process | course, two workers |",
+        f"| {trials['trials']} identical trials of {trials['epochs']} epochs | plain script "
+        "| course, one process | course, two workers |",
         "|---|---|---|---|",
     ]
-    percent = "{:.0%}"
     for name, text, what in (
-        ("rate", "{:.2f}", f"identical trials an hour ({trials['epochs']} epochs each)"),
-        ("cpu", "{:.2f}", "processor time for them"),
-        ("train", percent, "share of the time in training steps"),
-        ("test", percent, "in validation steps"),
-        ("first", percent, "in the first steps, which trace"),
-        ("begin", "{:.0f}", "seconds until the first training"),
-        ("sooner", "{:.1f}", f"times sooner at the best loss of {quality['trials']} plain trials"),
-        ("than its best", "{:.1f}", "the same, counted to the moment when the plain search had it"),
+        ("rate", "{:.2f}", "trials an hour, plain script = 1"),
+        ("cpu", "{:.2f}", "processor seconds, plain script = 1"),
+        ("train", "{:.0%}", "time in training steps"),
+        ("test", "{:.0%}", "time in validation steps"),
+        ("first", "{:.0%}", "time in the first step of each kind, which traces"),
+        ("begin", "{:.0f} s", "from the start to the first training"),
     ):
-        cells = [ranged(shown[name][way], text) if way in shown[name] else "1" for way in WAYS]
-        lines.append(f"| {what} | {' | '.join(cells)} |")
+        cells = " | ".join(ranged(shown[name][way], text) for way in WAYS)
+        lines.append(f"| {what} | {cells} |")
     plain, course = (found[f"growth/{way}"] for way in ("formula-plain", "formula"))
-    marks = list(course["cpu_ms"])
-    for at in (marks[0], marks[-1]):
-        cells = [f"{one['cpu_ms'][at]:.0f}" for one in (plain, course)]
-        lines.append(f"| ms of bookkeeping for trial {int(at):,} | {' | '.join(cells)} | |")
-    cells = [f"{found[f'memory/{way}']:.1f}" for way in ("plain", "course")]
-    lines.append(f"| MB that memory grows with a tiny trial | {' | '.join(cells)} | |")
+    for at in (list(course["cpu_ms"])[0], list(course["cpu_ms"])[-1]):
+        cells = " | ".join(f"{one['cpu_ms'][at]:.0f} ms" for one in (plain, course))
+        lines.append(f"| bookkeeping of trial {int(at):,}, processor time | {cells} | |")
+    cells = " | ".join(f"{found[f'memory/{way}']:.1f} MB" for way in ("plain", "course"))
+    lines.append(f"| growth of memory for each tiny trial | {cells} | |")
+    lines += [
+        "",
+        f"| until the best loss of a plain search of {quality['trials']} trials of "
+        f"{quality['epochs']} epochs | times sooner than its end | than it had that loss itself |",
+        "|---|---|---|",
+    ]
+    for step in STEPS:
+        cells = " | ".join(
+            ranged(shown[name][step], "{:.1f}") for name in ("sooner", "than its best")
+        )
+        lines.append(f"| {step} | {cells} |")
     fixed = {
         name: ranged(spread(found[f"{name}/{i + 1}"] for i in range(size["repeats"])), "{:.1f}")
         for name in ("import", "kernel")
     }
     reading = course["reading"]
-    others = max(one["others"] for name, one in found.items() if name.startswith("trials/"))
     notebooks = [value for name, value in found.items() if name.startswith("notebook/")]
-    total = f"all notebooks {sum(notebooks):.0f} s, " if notebooks else ""
     lines += [
         "",
-        f"Importing Keras and KerasTuner took {fixed['import']} s, a kernel {fixed['kernel']} s, "
-        f"{total}reading {size['growth']:,} trials {reading['trials']:.1f} s and their histories "
-        f"{reading['histories']:.1f} s. Meanwhile other programs used at most "
-        f"{others:.0%} of the machine.",
+        f"{len(size['seeds'])} seeds; 0 where a search did not reach the loss in the time of the "
+        f"plain search. Importing Keras and KerasTuner: {fixed['import']} s. A kernel: "
+        f"{fixed['kernel']} s. Reading {size['growth']:,} trials: {reading['trials']:.1f} s, their "
+        f"histories: {reading['histories']:.1f} s."
+        + (f" All notebooks: {sum(notebooks):.0f} s." if notebooks else ""),
     ]
     return "\n".join(lines)
 
@@ -368,20 +386,20 @@ def readme(record):
 def draw(record, path):
     """The figure: the best loss against time, and where the time of identical trials goes."""
     found, size, shown = record["found"], record["settings"], numbers(record)
-    colours = dict(zip(WAYS, ("grey", "blue", "vermillion"), strict=True))
-    styles = dict(zip(WAYS, ("--", "-", "-."), strict=True))
     figure, (left, right) = plots.figure(1, 2, width=11.0)
-    for seed in size["seeds"]:
-        for way in WAYS:
+    looks = (("grey", "--"), ("sky", ":"), ("blue", "-"), ("vermillion", "-."))
+    for way, (colour, style) in zip(("plain", *STEPS), looks, strict=True):
+        for seed in size["seeds"]:
             one = found[f"quality/{seed}/{way}"]
             times, losses = zip(*one["curve"], [one["wall"], one["curve"][-1][1]], strict=True)
+            line = {"color": plots.COLOURS[colour], "linestyle": style, "where": "post"}
             label = way if seed == size["seeds"][0] else None
-            line = {"color": plots.COLOURS[colours[way]], "linestyle": styles[way]}
-            minutes = [t / 60 for t in times]
-            left.step(minutes, losses, where="post", label=label, linewidth=1.5, **line)
+            left.step([t / 60 for t in times], losses, label=label, linewidth=1.5, **line)
     left.set(xlabel="minutes since the start", ylabel="best validation loss so far", yscale="log")
-    sooner = shown["sooner"]["two workers"][0]
-    left.set_title(f"Two workers have the plain search's\nbest loss {sooner:.1f} times sooner")
+    sooner = shown["sooner"][list(STEPS)[-1]][0]
+    left.set_title(
+        f"The course's search has the plain search's\nbest loss {sooner:.1f} times sooner"
+    )
     left.legend()
     bottom = [0.0] * len(WAYS)
     kinds = {"train": "training steps", "test": "validation steps", "first": "first steps"}
@@ -421,7 +439,7 @@ def main(arguments=None):
     size = FULL if options.full else SMALL
     work = search.log_dir("log") / ("bench-full" if options.full else "bench-small")
     found = measure(work, size)
-    record = rounded({"machine": machine(), "settings": size | {"course": COURSE}, "found": found})
+    record = rounded({"machine": machine(), "settings": size | {"steps": STEPS}, "found": found})
     write(
         record, DOCS if options.full else ROOT / "build" / "bench", README if options.full else None
     )

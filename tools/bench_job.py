@@ -90,16 +90,21 @@ def plain(options, images, build, callback):
 
 
 def course(options, images, build, callback):
-    """The course's search."""
+    """The course's search, with what it may do differently as options."""
+    import keras
     import keras_tuner as kt
+
+    def rate(epoch):
+        return options.learning_rate * (1 - options.decay * epoch / options.epochs)
 
     def built(hp):
         model = build(hp)
-        if options.learning_rate:
-            model.optimizer.learning_rate = options.learning_rate
         model.steps_per_execution = options.steps_per_execution
         return model
 
+    callbacks = [callback]
+    if options.learning_rate:
+        callbacks.append(keras.callbacks.LearningRateScheduler(rate))
     tuner = search.careful(getattr(kt, options.tuner))(
         built,
         objective=kt.Objective("val_loss", "min"),
@@ -115,7 +120,7 @@ def course(options, images, build, callback):
         epochs=options.epochs,
         batch_size=options.batch_size,
         validation_data=(images.x_val, images.y_val),
-        callbacks=[callback],
+        callbacks=callbacks,
     )
 
 
@@ -194,6 +199,7 @@ def main():
         "seed": 1,
         "batch_size": 32,
         "learning_rate": 0.0,
+        "decay": 0.0,
         "steps_per_execution": 1,
         "stop_lost": "[]",
         "tuner": "RandomSearch",
