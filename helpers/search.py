@@ -82,10 +82,9 @@ class CarefulMixin:
         given = preflight.arguments(self.tuner_class, args, kwargs)
         own_seed = given.get("seed", getattr(given.get("oracle"), "seed", None))
         self.model_digest = preflight.constructor(self.tuner_class, given | {"seed": own_seed})
-        self.progress = progress
-        self.accept_mismatch = accept_mismatch
-        self.check = check
+        self.progress, self.accept_mismatch, self.check = progress, accept_mismatch, check
         self.stop_lost = tuple(stop_lost)
+        self._runs = {}  # the executions of ended trials by folder, read once
         self._largest = 0  # bytes of the largest model's checkpoint, as far as known
         self._constructed = False
         if "seed" in given:
@@ -250,6 +249,7 @@ class CarefulMixin:
                 "proposal_seconds": round(self._proposal, 3),
             }
             write_json(folder / HISTORY, history)
+            self._runs[folder.name] = history["executions"]
         except Exception as error:
             if state.disk_is_full(error):  # not the trial's fault: it runs again later
                 raise kt.errors.FatalRuntimeError(
@@ -268,10 +268,11 @@ class CarefulMixin:
 
     def _has_lost(self, trial, epoch, logs):
         """Whether more than a third of the trials that got here were better; histories say it."""
-        goal, runs = self.oracle.objective, []
-        for path in self.project_path.glob(f"trial_*/{HISTORY}"):
-            if path.parent.name != f"trial_{trial.trial_id}":
-                runs += (state.read_json(path) or {}).get("executions", [])
+        goal, own = self.oracle.objective, f"trial_{trial.trial_id}"
+        for name in set(os.listdir(self.project_path)) - set(self._runs):
+            if history := state.read_json(self.project_path / name / HISTORY):
+                self._runs[name] = history.get("executions", [])
+        runs = [run for name, found in self._runs.items() if name != own for run in found]
         there = [run[goal.name][epoch] for run in runs if len(run.get(goal.name, ())) > epoch]
         values = sign_of(goal.direction) * np.array([logs[goal.name], *there], dtype=float)
         own, *others = np.nan_to_num(values, nan=np.inf)

@@ -176,7 +176,7 @@ class CarefulOracle:
     verbose = property(lambda self: 0, lambda self, value: None, doc="0: see progress.")
 
     def get_state(self):
-        """KerasTuner's state, without trials in flight that have ended, with all trial records."""
+        """KerasTuner's state, without trials in flight that have ended; save() adds the records."""
         state = super().get_state()
         state["ongoing_trials"] = {
             tuner_id: trial_id
@@ -184,10 +184,10 @@ class CarefulOracle:
             if self.trials[trial_id].status not in ENDED and trial_id not in state["retry_queue"]
         }
         state["tried_so_far"] = sorted(state["tried_so_far"])
-        state[KEY] = {"trials": {i: trial.get_state() for i, trial in self.trials.items()}}
         if hasattr(self, "_random_state"):
             name, keys, *rest = self._random_state.get_state()
-            state[KEY]["random_state"] = [name, keys.tolist(), *rest]
+            state[KEY] = {"random_state": [name, keys.tolist(), *rest]}
+        state[KEY] = state.get(KEY, {}) | {"trials": {}}
         return state
 
     def set_state(self, state):
@@ -198,13 +198,17 @@ class CarefulOracle:
 
     def save(self):
         """Commit: oracle.json as a whole, then the trial.json files that have changed."""
-        text = json.dumps(self.get_state())
+        for i, trial in self.trials.items():
+            if i not in self.records or i in self.unsaved or trial.status not in ENDED:
+                self.records[i] = json.dumps(trial.get_state())
+        trials = ", ".join(f'"{i}": {self.records[i]}' for i in self.trials)
+        text = json.dumps(self.get_state()).removesuffix("}}}") + trials + "}}}"
         if text != self.written:
             write_text(self._get_oracle_fname(), text)
             self.written = text
         for trial_id in list(self.unsaved):
             path = pathlib.Path(self._get_trial_dir(trial_id)) / "trial.json"
-            write_json(path, self.trials[trial_id].get_state())
+            write_text(path, self.records[trial_id])
             self.unsaved.discard(trial_id)
 
     def _save_trial(self, trial):
@@ -240,7 +244,7 @@ class CarefulOracle:
         extra = [i for i, r in files.items() if i not in records and r and r["status"] in ENDED]
         if lost or extra:
             raise _damaged(folder, f"trials {', '.join(lost + extra)} do not fit oracle.json")
-        self.trials = {trial_id: _trial(record) for trial_id, record in records.items()}
+        self.records, self.trials = {}, {i: _trial(record) for i, record in records.items()}
         for trial_id, trial in self.trials.items():
             if trial.status in ENDED and trial_id not in state["end_order"]:
                 state["end_order"].append(trial_id)
@@ -286,8 +290,7 @@ def _trial(record):
 def _forget_run(trial):
     """Take the results of an earlier, unfinished run off a trial."""
     trial.metrics = type(trial.metrics)()
-    trial.score, trial.best_step, trial.message = None, 0, None
-    trial.status = "RUNNING"
+    trial.score, trial.best_step, trial.message, trial.status = None, 0, None, "RUNNING"
 
 
 @functools.cache
@@ -299,6 +302,7 @@ def make_careful(oracle):
     """Give an oracle that has just been made the careful behaviour, and return it."""
     oracle.verbose = 0  # KerasTuner's display clears the cell that it writes to
     oracle.__class__ = _careful_class(type(oracle))
-    oracle.written = None  # the text of oracle.json as this object last wrote it
-    oracle.unsaved = set()
+    # The text of oracle.json as last written, ids whose trial.json is not, and records as JSON:
+    # those of ended trials are made once, so that a thousand trials cost no more each than ten.
+    oracle.written, oracle.unsaved, oracle.records = None, set(), {}
     return oracle
