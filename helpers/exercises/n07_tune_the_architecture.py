@@ -48,7 +48,7 @@ def fit(answer):
         raise NotAnswered
     expect(model.calls, "fit must call model.fit.")
     expect("batch_size" in declared, "At the start KerasTuner sees build alone: ask there as well.")
-    expect(declared["batch_size"] == [16, 32, 64], f"The space has {declared['batch_size']}.")
+    expect(declared["batch_size"] == [16, 32, 64], f"It draws from {declared['batch_size']}.")
     args, given = model.calls[0]
     lost = [name for name in sent if given.get(name) != sent[name]]
     expect(not lost, f"search was given {', '.join(lost)}, and model.fit is not.")
