@@ -46,6 +46,15 @@ def search(answer, *numbers):
     return returned is tuner, given, more
 
 
+def trial(**values):
+    """The hyperparameters of a trial that has these values."""
+    import keras_tuner as kt
+
+    hp = kt.HyperParameters()
+    hp.values = values
+    return hp
+
+
 class Trained:
     """Used as a Keras model, which notes how it is trained."""
 

@@ -13,8 +13,7 @@ TRIALS = [[(160, 0.8), (40, 0.74), (80, 0.79), (640, 0.81)], [(30, 0.7), (5, 0.5
 def activations(answer):
     import keras_tuner as kt
 
-    hp = kt.HyperParameters()
-    hp.values = {"conv_layers": 3} | dict(zip(NAMES, KINDS, strict=True))
+    hp = doubles.trial(conv_layers=3, **dict(zip(NAMES, KINDS, strict=True)))
     blocks = answer(hp)
     if blocks is None and not hp.space:
         raise NotAnswered
@@ -26,7 +25,7 @@ def activations(answer):
     expect(ever.issuperset(NAMES), f"The space has no {late}. It has {sorted(ever)}.")
     expect(not late, f"Unknown before the first trial: {sorted(late)}. What do they start with?")
     for count in (1, 2, 3):
-        hp.values = {"conv_layers": count}
+        hp = doubles.trial(conv_layers=count)
         there = {one.name for one in known if one.name in NAMES and hp.is_active(one)}
         case = f"conv_layers = {count} has {sorted(there)} of the names"
         expect(len(there) <= count, f"{case}: who uses the last?")
@@ -39,10 +38,7 @@ def activations(answer):
 
 
 def fit(answer):
-    import keras_tuner as kt
-
-    hp, model = kt.HyperParameters(), doubles.Trained()
-    hp.values = {"batch_size": 64}
+    hp, model = doubles.trial(batch_size=64), doubles.Trained()
     maker = answer() if isinstance(answer, type) else answer
     maker.build(hp)
     declared = {one.name: sorted(one.values) for one in hp.space}  # before fit
@@ -52,7 +48,7 @@ def fit(answer):
         raise NotAnswered
     expect(model.calls, "fit must call model.fit.")
     expect("batch_size" in declared, "At the start KerasTuner sees build alone: ask there as well.")
-    expect(declared["batch_size"] == [16, 32, 64], f"The space has {declared['batch_size']}.")
+    expect(declared["batch_size"] == [16, 32, 64], f"It draws from {declared['batch_size']}.")
     args, given = model.calls[0]
     lost = [name for name in sent if given.get(name) != sent[name]]
     expect(not lost, f"search was given {', '.join(lost)}, and model.fit is not.")

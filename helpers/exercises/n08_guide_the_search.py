@@ -10,7 +10,8 @@ from helpers.exercises import Hint, NotAnswered, compare, doubles, expect
 NAN, EARLIER = np.nan, [0.5, 0.6, 0.9]
 PLAIN = [(0.7, EARLIER, 3), (0.55, EARLIER, 3), (0.65, EARLIER, 3), (0.9, [0.5, 0.6], 3)]
 CLOSE = [(0.57, [0.5, 0.6], 2), (0.53, [0.5, 0.6], 2), (0.6, EARLIER, 3)]  # even, equal
-LOST = [(NAN, EARLIER, 3), (0.7, [0.5, NAN, 0.6], 3), (0.58, [0.5, NAN, 0.6], 2)]
+GAP = [0.5, NAN, 0.6]
+LOST = [(NAN, EARLIER, 3), (0.7, GAP, 3), (0.58, GAP, 2), (0.3, [0.5, NAN], 2)]
 FULL = {"filters": 16, "activation": "tanh", "rate": 0.003, "flip": True}
 PART, DEFAULTS = {"filters": 32, "flip": False}, {"activation": "relu", "rate": 1e-4}
 IMPOSSIBLE = [{"filters": 128}, {"filters": 20}, {"activation": "elu"}, {"rate": 0.5}]
