@@ -11,7 +11,7 @@ def pipeline(answer):
 
     drawn, ranks, place = tf.random.Generator.from_seed(1), [], np.arange(203)
 
-    def augment(images, *labels):
+    def augment(images, *labels, training=None):
         ranks.append(9 if labels else len(images.shape))
         changed = images + drawn.uniform(tf.shape(images), 0.1, 0.4)
         return (changed, *labels) if labels else changed
