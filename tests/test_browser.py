@@ -89,7 +89,8 @@ def watched(chromium, server):
     """A page and the addresses outside of the machine that it asks for."""
     window, outside = chromium.new_page(viewport=slides.SCREEN), []
     window.set_default_timeout(PATIENCE)
-    local = (server.base, "data:", "blob:", "file:")
+    # JupyterLab puts an attachment's own name into the page before it fills in the picture.
+    local = (server.base, "data:", "blob:", "file:", "attachment:")
     window.on("request", lambda one: one.url.startswith(local) or outside.append(one.url))
     return window, outside
 
