@@ -204,17 +204,21 @@ def test_live_slides_fit_the_screen_and_their_cells_run(course, server, window):
     window.wait_for_timeout(1000)
     overflow = {}
     for _ in range(number):
-        overflow[window.locator(PRESENT).get_attribute("id")] = window.evaluate(OVERFLOW)
-        if window.locator(f"{PRESENT} >> text=checks.parameters").count():
-            window.locator(f"{PRESENT} .jp-CodeCell .cm-content").first.click()
-            for count in (1, 2, 3):
+        slide = "#" + window.locator(PRESENT).get_attribute("id")
+        overflow[slide] = window.evaluate(OVERFLOW)
+        if window.locator(f"{slide} >> text=checks.parameters").count():
+            for run in (1, 2, 3):
+                cell = window.locator(f"{slide} .jp-CodeCell").nth(run - 1)
+                cell.locator(".cm-content").click()
+                window.keyboard.press("Escape")  # RISE runs cells in command mode only
                 window.keyboard.press("Shift+Enter")
-                expect(
-                    window.locator(f"{PRESENT} .jp-CodeCell .jp-InputPrompt").nth(count - 1)
-                ).to_contain_text(f"[{count}]", timeout=PATIENCE)
-            expect(window.locator(PRESENT)).to_contain_text("image shape (28, 28, 1)")
+                prompt = cell.locator(".jp-InputPrompt")
+                expect(prompt).to_contain_text(f"[{run}]", timeout=PATIENCE)
+            # The run of the last cell has gone on to the next slide.
+            expect(window.locator(slide)).to_contain_text("image shape (28, 28, 1)")
+            window.keyboard.press("Shift+Space")
+            expect(window.locator(slide)).to_be_visible()
             assert window.evaluate(OVERFLOW) <= 0
-            window.keyboard.press("Escape")
         window.keyboard.press("Space")
         window.wait_for_timeout(300)
     assert len(overflow) == number > 10
