@@ -27,6 +27,7 @@ import time
 import psutil
 
 from helpers import checks, plots, rerun, search, state
+from tools import put_between
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DOCS, README = ROOT / "docs", ROOT / "README.md"
@@ -420,10 +421,7 @@ def write(record, folder, text_file=None):
     state.write_text(folder / "bench.json", json.dumps(record, indent=1) + "\n")
     draw(record, folder / "bench.png")
     if text_file:
-        before, rest = text_file.read_text(encoding="utf-8").split(MARKERS[0])
-        after = rest.split(MARKERS[1])[1]
-        text = f"{before}{MARKERS[0]}\n{readme(record)}\n{MARKERS[1]}{after}"
-        state.write_text(text_file, text)
+        put_between(text_file, MARKERS, readme(record))
 
 
 def main(arguments=None):

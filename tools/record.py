@@ -15,6 +15,7 @@ import pathlib
 import shutil
 
 from helpers import data, models, plots, results, search
+from tools import put_between
 
 RECORDED = data.FILES / "recorded_search"
 README = pathlib.Path(__file__).parents[1] / "README.md"
@@ -91,10 +92,7 @@ def summary(folder=RECORDED):
 
 def write_readme(readme=README, picture=PICTURE, folder=RECORDED):
     """Put the summary between README's markers, and draw the picture."""
-    before, rest = readme.read_text(encoding="utf-8").split(MARKERS[0])
-    after = rest.split(MARKERS[1])[1]
-    text = f"{before}{MARKERS[0]}\n{summary(folder)}\n{MARKERS[1]}{after}"
-    readme.write_text(text, encoding="utf-8")
+    put_between(readme, MARKERS, summary(folder))
     axes = plots.best_so_far(results.best_so_far(results.trials_table(folder)))
     picture.parent.mkdir(exist_ok=True)
     axes.figure.savefig(picture, dpi=120, metadata={"Software": None})

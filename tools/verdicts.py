@@ -18,6 +18,7 @@ import nbformat
 import pandas as pd
 
 from helpers import rerun, state
+from tools import put_between
 
 ROOT = pathlib.Path(__file__).parents[1]
 CSV = ROOT / "docs" / "verdicts.csv"
@@ -96,10 +97,8 @@ def written(table):
 
 def write(teaching=TEACHING, path=CSV):
     """Put the table between TEACHING.md's markers."""
-    before, rest = teaching.read_text(encoding="utf-8").split(MARKERS[0])
-    after = rest.split(MARKERS[1])[1]
     table = written(read(path))
-    state.write_text(teaching, f"{before}{MARKERS[0]}\n{table}\n{MARKERS[1]}{after}")
+    put_between(teaching, MARKERS, table)
 
 
 def main(arguments=None):
