@@ -39,7 +39,7 @@ def search(answer, *numbers):
     returned = answer(kind, "model", *numbers, {"directory": "x"}, images)
     if "made" not in given:
         raise NotAnswered
-    expect("directory" in given, "`place` holds arguments: take it apart with **.")
+    expect("directory" in given, "`settings` holds arguments: take it apart with **.")
     expect("handed" in more, "The tuner is made, and never told to search.")
     lost = [name for name, one in images.items() if one not in more["handed"]]
     expect(not lost, f"search gets no {', '.join(lost)}: `images` holds arguments as well.")

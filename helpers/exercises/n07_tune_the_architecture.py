@@ -59,14 +59,15 @@ def fit(answer):
     return "declared in build, used in fit, all else handed on."
 
 
-def _rate(points, size=lambda big, small: math.log2(big / small), pick=max):
-    (small, least), *others = sorted(points)
+def _rate(points, size=lambda big, small: math.log2(big / small), pick=max, order=sorted):
+    (small, least), *others = order(points)
     return pick((accuracy - least) / size(big, small) for big, accuracy in others)
 
 
 def rate(answer):
     mistakes = {
         "Count halvings, not parameters: log2.": partial(_rate, size=lambda b, s: b - s),
+        "The smallest need not stand first in the list.": partial(_rate, order=list),
         "That is not log2.": partial(_rate, size=lambda b, s: math.log(b / s)),
         "A ratio of 4 is two halvings, not 4.": partial(_rate, size=lambda b, s: b / s),
         "It beats the most accurate alone.": lambda p: _rate([min(p), max(p, key=lambda t: t[1])]),

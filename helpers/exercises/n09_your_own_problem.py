@@ -41,7 +41,6 @@ def pipeline(answer):
 def thaw(answer):
     """``thaw(body, count)``: the last ``count`` layers learn; batch normalization never does."""
     from keras import Input, Sequential, layers
-
     got = []
     for count in range(4):
         blocks = [[layers.Dense(2), layers.BatchNormalization(), layers.ReLU()] for _ in "12"]
@@ -52,6 +51,7 @@ def thaw(answer):
     if made is None and not any(got):
         raise NotAnswered
     expect(any(got), "No layer can learn, for any count. A frozen one has no trainable_weights.")
+    expect(made is body, "The layers learn, but thaw does not return `body`.")
     expect(len(got[1]) < 3, "Whatever the count, the whole body learns. Freeze the rest again.")
     expect(not got[0], "With count 0 some layers learn. What is a slice that begins at -0?")
     expect(0 not in got[1], "With count 1 it is the first layer that learns, not the last.")

@@ -1,5 +1,7 @@
 """The exercises of notebook 10."""
 
+from functools import partial
+
 import pandas as pd
 
 from helpers.exercises import NotAnswered, compare, expect, same
@@ -17,7 +19,7 @@ def environment(answer):
         raise NotAnswered
     for one in made:
         texts = isinstance(one, dict) and all(isinstance(one.get(name), str) for name in NAMES)
-        expect(texts, f"Every process needs the three names, each with a text. Yours: {one}.")
+        expect(texts, f"The three names, each with a text, the port too: {one} is something else.")
     ids, addresses, ports = ([one[name] for one in made] for name in NAMES)
     expect("chief" in ids[0], f"Process 0 is the chief, and its name {ids[0]!r} does not say so.")
     chiefs = ", ".join(name for name in ids[1:] if "chief" in name)
@@ -48,24 +50,26 @@ def idle(answer):
         ([7, 12, 1], "That is the time at work. Asked is the rest of the search."),
     ]:
         expect(not same(given, wrong), hint)
-    expect(same(given, [7, 2, 13]), f"{RUNS} gives {[*map(str, given)]}. Draw the bars, and count.")
+    expect(same(given, [7, 2, 13]), f"{RUNS} gives {given}, and a, b, c wait 7, 2, 13 s. Draw it.")
     return "waits before, between and after the trials, and no start-up."
 
 
 def end(answer):
     """``ends_after(seconds, workers, startup)``: from the launch to the end of the last trial."""
 
-    def right(seconds, workers, startup):
+    def right(seconds, workers, startup, last=False):
         free = [startup] * workers
         for one in seconds:
-            free[free.index(min(free))] += one  # whoever is free first
-        return max(free)
+            place = free.index(min(free))  # whoever is free first
+            free[place] += one
+        return free[place] if last else max(free)
 
     mistakes = {
         "A trial cannot be cut in pieces that fill every gap.": lambda s, w, u: sum(s) / w + u,
         "Trials are not dealt out before the search: whoever is free takes the next.": (
             lambda s, w, u: u + max(sum(s[first::w]) for first in range(w))
         ),
+        "What is handed out last need not end last.": partial(right, last=True),
         "The start-up is missing.": lambda s, w, u: right(s, w, 0),
         "A worker starts once only.": lambda s, w, u: right([one + u for one in s], w, 0),
         "Keep the order of the list: how long a trial takes is known only when it has ended.": (

@@ -37,27 +37,27 @@ def unreturned(*case):
     fair()(*case)
 
 
-def unsearched(kind, hypermodel, budget, max_epochs, executions, place, images):
-    return kind(hypermodel, "val_loss", budget // max_epochs // executions, **place)
+def unsearched(kind, hypermodel, budget, max_epochs, executions, settings, images):
+    return kind(hypermodel, "val_loss", budget // max_epochs // executions, **settings)
 
 
-def whole_place(kind, hypermodel, budget, max_epochs, executions, place, images):
-    tuner = kind(hypermodel, "val_loss", budget // max_epochs // executions, place=place)
+def whole_settings(kind, hypermodel, budget, max_epochs, executions, settings, images):
+    tuner = kind(hypermodel, "val_loss", budget // max_epochs // executions, settings=settings)
     tuner.search(**images, epochs=max_epochs)
     return tuner
 
 
-def whole_images(kind, hypermodel, budget, max_epochs, executions, place, images):
-    tuner = kind(hypermodel, "val_loss", budget // max_epochs // executions, **place)
+def whole_images(kind, hypermodel, budget, max_epochs, executions, settings, images):
+    tuner = kind(hypermodel, "val_loss", budget // max_epochs // executions, **settings)
     tuner.search(images, epochs=max_epochs)
     return tuner
 
 
 def fair(trials=lambda b, e, n: b // (e * n), told=True, epochs=lambda e, n: e, callbacks=()):
-    def search(kind, hypermodel, budget, max_epochs, executions, place, images):
+    def search(kind, hypermodel, budget, max_epochs, executions, settings, images):
         runs = {"executions_per_trial": executions} if told else {}
         limit = trials(budget, max_epochs, executions)
-        tuner = kind(hypermodel, objective="val_loss", max_trials=limit, **runs, **place)
+        tuner = kind(hypermodel, objective="val_loss", max_trials=limit, **runs, **settings)
         length = epochs(max_epochs, executions)
         tuner.search(**images, epochs=length, callbacks=list(callbacks), verbose=0)
         return tuner
@@ -106,7 +106,7 @@ WRONG = {
         fair(trials=lambda b, e, n: round(b / (e * n))),
         unreturned,
         unsearched,
-        whole_place,
+        whole_settings,
         whole_images,
     ],
     "06-verdict": [

@@ -76,9 +76,9 @@ def model(build=listed, ask=True, size=True, rest=True, returns=lambda model, hi
     return Batched
 
 
-def rate(pick=max, size=lambda a, b: math.log2(a / b), best_only=False):
+def rate(pick=max, size=lambda a, b: math.log2(a / b), best_only=False, first=False):
     def find(points):
-        smallest = min(points)
+        smallest = points[0] if first else min(points)
         others = [one for one in points if one != smallest]
         if best_only:
             others = [max(others, key=lambda one: one[1])]
@@ -110,6 +110,7 @@ WRONG = {
         rate(size=lambda a, b: math.log(a / b)),
         rate(size=lambda a, b: a / b),
         rate(best_only=True),
+        rate(first=True),
         rate(pick=min),
     ],
 }

@@ -34,6 +34,10 @@ def learned(layers):
     return [one for one in layers if one.weights and "normalization" not in one.name]
 
 
+def forgetful(body, count):
+    thawing(lambda layers, count: learned(layers)[len(learned(layers)) - count :])(body, count)
+
+
 def whole(body, count):
     body.trainable = True
     return body
@@ -110,6 +114,7 @@ WRONG = {
         thawing(lambda layers, count: [one for one in layers if one.weights][5 - count :]),
         thawing(lambda layers, count: learned([x for x in layers if x.weights][5 - count :])),
         whole,
+        forgetful,
     ],
     "09-windows": [
         lambda series, width, last: cut(*rows(series, width, 1), last),

@@ -40,6 +40,15 @@ def dealt(seconds, workers, startup):
     return startup + max(sum(seconds[first::workers]) for first in range(workers))
 
 
+def of_the_last(seconds, workers, startup):
+    free = [startup] * workers
+    for one in seconds:
+        free = sorted(free)
+        free[0] += one
+        ended = free[0]
+    return ended
+
+
 def greedy(seconds, workers, startup):
     free = [startup] * workers
     for one in seconds:
@@ -74,6 +83,7 @@ WRONG = {
     "10-end": [
         lambda seconds, workers, startup: startup + sum(seconds) / workers,
         dealt,
+        of_the_last,
         lambda seconds, workers, startup: greedy(seconds, workers, 0),
         lambda seconds, workers, startup: greedy([one + startup for one in seconds], workers, 0),
         lambda seconds, workers, startup: greedy(sorted(seconds)[::-1], workers, startup),
