@@ -13,6 +13,7 @@
   ``y_test``; other arrays in it are ignored;
 - a path of a folder of images, one sub-folder a class, perhaps with ``train`` and ``test``, and no
   other, above the class folders. ``"photos@64x48"`` resizes every image to height 64, width 48.
+  Files whose names do not end as pictures do are left out, and one of them is named.
 
 Images keep their pixel values (0 to 255): rescaling is a layer of the model. Labels are one-hot.
 Images in an .npz have the shape (n, height, width) or (n, height, width, channels), 1 or 3
@@ -274,7 +275,7 @@ def _parts(x, y, x_test=(), y_test=()):
 def _image_folder(path, size):
     """Read path/class/image or path/{train,test}/class/image; the folders are the classes."""
     top = "train/" if _inside(path, "train/*/*") else ""
-    train, test = _inside(path, f"{top}*/*"), _inside(path, "test/*/*") if top else []
+    train, test = _pictures(path, f"{top}*/*"), _pictures(path, "test/*/*") if top else []
     if not train:
         raise ValueError("it is no .npz file and has no images in sub-folders, one a class")
     if top and (other := {one.name for one in _inside(path, "*/")} - {"train", "test"}):
@@ -287,6 +288,16 @@ def _inside(folder, pattern):
     """What matches, sorted, without what is hidden or left behind."""
     seen = [(one, one.relative_to(folder).parts) for one in sorted(folder.glob(pattern))]
     return [one for one, parts in seen if not any(p.lower().startswith(LEFT_BEHIND) for p in parts)]
+
+
+def _pictures(folder, pattern):
+    """The files that match, without those of other kinds, which are named."""
+    from PIL import Image
+
+    found, known = _inside(folder, pattern), {"", *Image.registered_extensions()}
+    if left := [one for one in found if one.suffix.lower() not in known]:
+        print(f"Left out, since no picture: {left[0]} (files of such kinds: {len(left)})")
+    return [one for one in found if one.suffix.lower() in known]
 
 
 def _pixels(files, size):

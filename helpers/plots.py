@@ -24,15 +24,18 @@ COLOURS = {
 }
 # The first five have a contrast of 3 and more to white, which WCAG asks of lines and marks.
 CYCLE = ("blue", "vermillion", "green", "purple", "black", "orange", "sky")
+# A second sign beside the colour, for who cannot tell colours apart.
+DASHES = ("-", "--", "-.", ":", (0, (8, 2)), (0, (4, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 
 def style():
     """Set the course's colours, font sizes and lines for all figures that follow."""
     import matplotlib
 
+    colours = [COLOURS[name] for name in CYCLE]
     matplotlib.rcParams.update(
         {
-            "axes.prop_cycle": matplotlib.cycler(color=[COLOURS[name] for name in CYCLE]),
+            "axes.prop_cycle": matplotlib.cycler(color=colours, linestyle=DASHES),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.titlelocation": "left",

@@ -277,6 +277,16 @@ def test_hidden_files_are_ignored(tmp_path):
     assert data.load_data(folder).digest == before
 
 
+def test_files_of_other_kinds_are_left_out_and_named(tmp_path, capsys):
+    folder = save_images(tmp_path / "photos", ["a", "b"])
+    before = data.load_data(folder).digest
+    assert not capsys.readouterr().out
+    (folder / "a" / "notes.txt").write_text("which camera")
+    (folder / "b" / "0.png.xmp").write_text("where")
+    assert data.load_data(folder).digest == before
+    assert "notes.txt" in (said := capsys.readouterr().out) and "2" in said
+
+
 def test_images_of_different_sizes_too_many_or_damaged_are_named(tmp_path, monkeypatch):
     photos = save_images(tmp_path / "photos", ["a", "b"], mode="RGB", size=(40, 40))
     Image.new("RGB", (20, 10)).save(photos / "a" / "wide.png")

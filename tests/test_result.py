@@ -293,7 +293,7 @@ def test_the_records_so_far_are_those_of_the_settings_and_small():
         assert len(one["history"]["val_loss"]) == one["epochs"] == result.SETTINGS["epochs"]
     files = [path for path in result.TARGET.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 1_000_000
-    for path in files:
+    for path in files:  # the card is a text too
         assert not re.search(r"/(work|home|root|tmp|Users)/", path.read_text()), path
 
 
@@ -316,6 +316,11 @@ def test_the_shipped_result_is_whole_and_fits_the_tool(closed):
         for one in (refit, baseline):
             assert len(one["history"]["loss"]) == one["epochs"] == settings["epochs"]
             assert one["finished"] < found["opened"]
+    text = result.README.read_text(encoding="utf-8")
+    assert text.split(result.MARKERS[0])[1].split(result.MARKERS[1])[0].strip() == (
+        result.readme(records)
+    )
+    assert (result.TARGET / result.CARD).read_text(encoding="utf-8") == result.card(records)
     right = {name: one["correct"] for name, one in found["models"].items()}
     for kind in ("refit", "baseline"):
         scores = [right[f"{kind}_{seed}"] / found["images"] for seed in settings["seeds"]]
