@@ -15,7 +15,7 @@ import sys
 
 import papermill
 
-from helpers import rerun, results, state
+from helpers import pages, rerun, results, state
 
 FRAME = pathlib.Path(__file__).parent / "files" / "report.html"
 NOTEBOOK = rerun.NOTEBOOKS / "report.ipynb"
@@ -46,7 +46,7 @@ def main(arguments=None):
                 raise FileExistsError(f"{file} exists: choose another name, or add --overwrite.")
         notebook = rerun.execute(NOTEBOOK, values=given)
         notebook.cells = [c for c in notebook.cells if "remove_cell" not in c.metadata.tags]
-        rerun.write_page(page, notebook, title, **LOOK)
+        pages.write(page, notebook, title, **LOOK)
         if options.csv:
             state.write_text(options.csv, table)
     except (OSError, papermill.PapermillExecutionError) as error:

@@ -14,7 +14,6 @@ notebook takes. Every run gets a folder of its own; an existing one is only writ
 import argparse
 import os
 import pathlib
-import re
 import sys
 import time
 
@@ -23,7 +22,7 @@ import papermill
 import yaml
 from nbclient.exceptions import DeadKernelError
 
-from helpers import checks, state
+from helpers import checks, pages
 
 NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
 
@@ -132,23 +131,6 @@ def execute(path, target=None, values=None, **options):
     return papermill.execute_notebook(path, target, values, **options)
 
 
-def write_page(path, notebook, title=None, **options):
-    """Write a notebook as an HTML page that needs no network: no scripts, pictures inside it.
-
-    Args:
-        path: the file to write.
-        notebook: the notebook, executed.
-        title: title of the page; None: the file's name.
-        **options: further ones of nbconvert's HTMLExporter.
-    """
-    from nbconvert import HTMLExporter
-
-    name = {"metadata": {"name": title or path.stem}}
-    page, _ = HTMLExporter(embed_images=True, **options).from_notebook_node(notebook, name)
-    page = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
-    state.write_text(path, re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', page))
-
-
 def run(output):
     """Run, or go on with, the notebooks that ``prepare`` put into a folder.
 
@@ -165,7 +147,7 @@ def run(output):
         if "start_time" in begun and "overwrite" in values:
             values["overwrite"] = False  # the search that was begun goes on
         notebook = execute(begun.input_path, target, values)
-        write_page(target.with_suffix(".html"), notebook)
+        pages.write(target.with_suffix(".html"), notebook)
         print(f"{target.stem}: done in {notebook.metadata.papermill.duration:.0f} s", flush=True)
 
 

@@ -43,23 +43,23 @@ SMALL = {
 }
 FULL = {
     "repeats": 3,
-    "trials": {"images": 5000, "trials": 12, "epochs": 5},
+    "trials": {"images": 5000, "trials": 8, "epochs": 5},
     "seeds": [1000, 2000, 3000],
-    "quality": {"images": 2500, "trials": 50, "epochs": 10},
+    "quality": {"images": 3000, "trials": 50, "epochs": 10},
     "growth": 1000,
     "memory": 100,
     "notebooks": True,
 }
-# The same trials, so that only the way differs.
+# The same trials, so that only the way differs: the course's trace the training step once.
 WAYS = {"plain": 0, "one process": 0, "two workers": 2}
 # The course's search towards a loss, one choice after the other: workers, and what it does
 # differently. docs/bench.md says what was tried.
-STOP = {"stop_lost": "[1,3]"}
-RECIPE = STOP | {"learning_rate": 0.002}
+ONCE = {"trace_once": 1}
+RECIPE = {"stop_lost": "[1,3]", "learning_rate": 0.002}
 STEPS = {
-    "lost trials stop": (0, STOP),
-    "and a learning rate of 0.002": (0, RECIPE),
-    "and two workers": (2, RECIPE),
+    "lost trials stop, and a learning rate of 0.002": (0, RECIPE),
+    "and the step is traced once": (0, RECIPE | ONCE),
+    "and two workers": (2, RECIPE | ONCE),
 }
 IMPORT = "import keras, keras_tuner"
 
@@ -237,8 +237,8 @@ def measure(work, size):
     for repeat in range(1, size["repeats"] + 1):
         settings = size["trials"] | {"seed": 1000 * repeat}
         for way in list(WAYS)[:: 1 if repeat % 2 else -1]:  # no way is always the first
-            kind = "plain" if way == "plain" else "course"
-            kept.get(f"trials/{repeat}/{way}", searched, kind, WAYS[way], **settings)
+            kind, own = ("plain", {}) if way == "plain" else ("course", ONCE)
+            kept.get(f"trials/{repeat}/{way}", searched, kind, WAYS[way], **settings, **own)
     for seed in size["seeds"]:
         settings = size["quality"] | {"seed": seed}
         plain = kept.get(f"quality/{seed}/plain", searched, "plain", 0, **settings)

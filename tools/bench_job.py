@@ -97,16 +97,24 @@ def course(options, images, build, callback):
     def rate(epoch):
         return options.learning_rate * (1 - options.decay * epoch / options.epochs)
 
-    def built(hp):
-        model = build(hp)
-        model.steps_per_execution = options.steps_per_execution
-        return model
+    class Course(kt.HyperModel):
+        def build(self, hp):
+            model = build(hp)
+            model.steps_per_execution = options.steps_per_execution
+            return model
+
+        def fit(self, hp, model, x, y, **kwargs):
+            if options.trace_once:  # notebook 08
+                model.optimizer.build(model.trainable_variables)
+                model.compute_metrics(x[:1], y[:1], model(x[:1]))
+                model.reset_metrics()
+            return super().fit(hp, model, x, y, **kwargs)
 
     callbacks = [callback]
     if options.learning_rate:
         callbacks.append(keras.callbacks.LearningRateScheduler(rate))
     tuner = search.careful(getattr(kt, options.tuner))(
-        built,
+        Course(),
         objective=kt.Objective("val_loss", "min"),
         max_trials=options.trials,
         seed=options.seed,
@@ -121,6 +129,7 @@ def course(options, images, build, callback):
         batch_size=options.batch_size,
         validation_data=(images.x_val, images.y_val),
         callbacks=callbacks,
+        verbose=0,
     )
 
 
@@ -201,6 +210,7 @@ def main():
         "learning_rate": 0.0,
         "decay": 0.0,
         "steps_per_execution": 1,
+        "trace_once": 0,
         "stop_lost": "[]",
         "tuner": "RandomSearch",
     }.items():

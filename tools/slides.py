@@ -23,12 +23,9 @@ import shutil
 import sys
 
 import nbformat
-from latex2mathml.converter import convert
-from nbconvert import HTMLExporter
-from nbconvert.filters import markdown_mistune
 from pygments.formatters import HtmlFormatter
 
-from helpers import checks, rerun, state
+from helpers import checks, pages, rerun, state
 from tools import execute
 
 BUILD = rerun.NOTEBOOKS.parent / "build" / "slides"
@@ -117,39 +114,10 @@ show(parseInt(location.hash.slice(1)) - 1);
 """
 
 
-class _Markdown(markdown_mistune.IPythonRenderer):
-    """Markdown of notebooks, with formulas as MathML."""
-
-    def _html_embed_images(self, html):
-        return (
-            html  # nbconvert closes every tag of a piece of HTML there, which unfolds all answers
-        )
-
-    def inline_math(self, body):
-        return _formula(body)
-
-    def block_math(self, body):
-        return _formula(body, display="block")
-
-
-def _formula(latex, display="inline"):
-    made = convert(latex, display=display)
-    return re.sub(r"(<mi>(?:ln|log)</mi>)(?=<mi>)", r'\1<mspace width="0.17em"/>', made)
-
-
-class _Exporter(HTMLExporter):
+class _Slides(pages.Exporter):
     """nbconvert's markup of cells alone, as JupyterLab has it too."""
 
     raw_template = CELL
-
-    def markdown2html(self, context, source):
-        attachments = context["cell"].get("attachments", {})
-        given = {"attachments": attachments, "embed_images": True, "anchor_link_text": ""}
-        path = context["resources"]["metadata"]["path"]
-        renderer = _Markdown(escape=False, path=path, **given)
-        return markdown_mistune.MarkdownWithMath(renderer=renderer).render(source)
-
-    markdown2html.jinja_pass_arg = HTMLExporter.markdown2html.jinja_pass_arg
 
 
 def begins(cell):
@@ -164,8 +132,8 @@ def page(notebook, title, extra=""):
     for cell, opens, closes in zip(notebook.cells, first, [*first[1:], True], strict=True):
         cell.metadata["opens"] = "<section>" if opens else ""
         cell.metadata["closes"] = "</section>" if closes else ""
-    given = {"exclude_input_prompt": True, "exclude_output_prompt": True}
-    body, _ = _Exporter(**given).from_notebook_node(notebook, {"metadata": {"path": STYLE.parent}})
+    given = {"exclude_input_prompt": True, "exclude_output_prompt": True, "anchor_link_text": ""}
+    body, _ = _Slides(**given).from_notebook_node(notebook)
     body = re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', body)
     style = STYLE.read_text(encoding="utf-8")
     style += HtmlFormatter(style="default").get_style_defs(".highlight") + EXTRA + extra

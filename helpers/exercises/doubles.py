@@ -90,3 +90,13 @@ def proposed(oracle, known, trials):
                 verbose=0
             )
     return [one for one in given if one]
+
+
+def frozen():
+    """A frozen body: twice Dense, BatchNormalization and ReLU, then Dense and Dropout."""
+    from keras import Input, Sequential, layers
+
+    blocks = [[layers.Dense(2), layers.BatchNormalization(), layers.ReLU()] for _ in "12"]
+    body = Sequential([Input((2,)), *sum(blocks, []), layers.Dense(2), layers.Dropout(0.5)])
+    body.trainable = False
+    return body
