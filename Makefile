@@ -47,7 +47,7 @@ help:
 	@echo "make lint     check the style of modules, tests and notebooks"
 	@echo "make execute  run the notebooks and save them with their outputs"
 	@echo "make record   run or resume the recorded search (75 minutes), comparison (2.5 hours) and reruns (40 minutes)"
-	@echo "make result   search, train and test on all of Fashion-MNIST, or show what came of it (two hours)"
+	@echo "make result   search, train and test on all of Fashion-MNIST, or show what came of it (45 minutes)"
 	@echo "make bench    measure how much sooner the course's search is: minutes; FULL=1 takes hours"
 	@echo "make slides   write the notebooks as slides into build/slides/"
 	@echo "make lock     bring requirements.lock up to date with pyproject.toml"

@@ -328,8 +328,8 @@ def readme(record):
     place = f"{machine['cores']} cores ({machine['processor']}, {machine['memory']})"
     lines = [
         f"`make bench{full}` compares the course's search with the script that most tutorials "
-        "teach: build, `RandomSearch`, batches of 32, nothing else. The course's search traces each "
-        "training step once (notebook 08). Here it ran on "
+        "teach: build, `RandomSearch`, batches of 32, nothing else. The course's search traces "
+        "each training step once (notebook 08). Here it ran on "
         f"{place} with TensorFlow {machine['tensorflow']}, while other programs used up to "
         f"{others:.0%} of them. Medians, with the lowest and highest of the repeats. All numbers "
         "are in [docs/bench.json](docs/bench.json), what was tried in "
