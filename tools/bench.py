@@ -45,7 +45,7 @@ FULL = {
     "repeats": 3,
     "trials": {"images": 5000, "trials": 8, "epochs": 5},
     "seeds": [1000, 2000, 3000],
-    "quality": {"images": 3000, "trials": 50, "epochs": 10},
+    "quality": {"images": 2500, "trials": 50, "epochs": 10},
     "growth": 1000,
     "memory": 100,
     "notebooks": True,
