@@ -176,7 +176,8 @@ def main(arguments=None):
         print(f"Results: {output}")
         return 0
     except (papermill.PapermillExecutionError, DeadKernelError, KeyboardInterrupt) as error:
-        print(f"Stopped: {str(error) or 'by Ctrl-C'}\nTo go on: python -m helpers.rerun --resume {output}")
+        print(f"Stopped: {str(error) or 'by Ctrl-C'}")
+        print(f"To go on: python -m helpers.rerun --resume {output}")
         return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
