@@ -37,7 +37,7 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_INDEX_STRATEGY ?= unsafe-best-match
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help setup lab run test quick lint execute record result bench slides lock clean
+.PHONY: help setup lab run test test-modules test-notebooks quick lint execute record result bench slides lock clean
 
 help:
 	@echo "make lab      set up, then open the course in JupyterLab"
@@ -84,8 +84,16 @@ lab: $(READY)
 run: $(READY)
 	@$(PY) -m helpers.rerun
 
+# Two halves at once, since neither keeps two cores busy; the notebooks' report comes last.
 test: lint
-	@$(PY) -m pytest
+	@mkdir -p build; $(MAKE) --no-print-directory -kj2 test-modules test-notebooks; code=$$?; \
+	cat build/test-notebooks.txt; exit $$code
+
+test-modules:
+	@$(PY) -m pytest tests
+
+test-notebooks:
+	@$(PY) -m pytest notebooks > build/test-notebooks.txt 2>&1
 
 quick: lint
 	@$(PY) -m pytest -q -m "not slow" tests

@@ -96,10 +96,10 @@ class Sheet:
 
     def slider(self, x, y, width, low, high, steps):
         """A range of values as a line with ticks between its ends and a knob on it."""
-        self.ax.plot([x, x + width], [y, y], color=INK, linewidth=2, solid_capstyle="round")
+        self.ax.plot([x, x + width], [y, y], "-", color=INK, linewidth=2, solid_capstyle="round")
         for tick in range(steps):
             at = x + width * tick / (steps - 1)
-            self.ax.plot([at, at], [y - 0.05, y + 0.05], color=INK, linewidth=1)
+            self.ax.plot([at, at], [y - 0.05, y + 0.05], "-", color=INK, linewidth=1)
         knob = {"facecolor": RED, "edgecolor": INK, "linewidth": 1.5, "zorder": 5}
         self.ax.add_patch(Ellipse((x + 0.4 * width, y), 0.2, 0.2, **knob))
         self.text(x - 0.1, y, str(low), ha="right", weight="bold")

@@ -20,7 +20,7 @@ from helpers import checks, rerun, state
 
 OUTPUT_PREFIX = "course_output_"  # tests/sanitize.cfg knows this name too
 STAND_IN = "YOUR_FOLDER"  # what saved notebooks and the sanitized output say instead of that folder
-CELL_TIMEOUT = 300  # seconds, as in pyproject.toml
+CELL_TIMEOUT = 600  # seconds, as in pyproject.toml
 KEPT_METADATA = ("tags", "slideshow")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
