@@ -433,6 +433,8 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if options.readme:
         return write(json.loads((DOCS / "bench.json").read_text()), DOCS, README)
+    # Searches are ended by this signal, which a shell switches off for what runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     size = FULL if options.full else SMALL
     work = search.log_dir("log") / ("bench-full" if options.full else "bench-small")
     found = measure(work, size)
