@@ -90,10 +90,10 @@ test: lint
 	cat build/test-notebooks.txt; exit $$code
 
 test-modules:
-	@$(PY) -m pytest tests
+	@$(PY) -m pytest tests notebooks/solutions
 
 test-notebooks:
-	@$(PY) -m pytest notebooks > build/test-notebooks.txt 2>&1
+	@$(PY) -m pytest notebooks --ignore=notebooks/solutions > build/test-notebooks.txt 2>&1
 
 quick: lint
 	@$(PY) -m pytest -q -m "not slow" tests
