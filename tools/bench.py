@@ -55,11 +55,12 @@ WAYS = {"plain": 0, "one process": 0, "two workers": 2}
 # The course's search towards a loss, one choice after the other: workers, and what it does
 # differently. docs/bench.md says what was tried.
 ONCE = {"trace_once": 1}
-RECIPE = {"stop_lost": "[1,3]", "learning_rate": 0.002}
+RATE = {"learning_rate": 0.004, "cosine": 1}
+RECIPE = RATE | ONCE | {"stop_lost": "[1,3]"}
 STEPS = {
-    "lost trials stop, and a learning rate of 0.002": (0, RECIPE),
-    "and the step is traced once": (0, RECIPE | ONCE),
-    "and two workers": (2, RECIPE | ONCE),
+    "a learning rate that falls from 0.004 as a cosine": (0, RATE),
+    "and lost trials stop, and a step is traced once": (0, RECIPE),
+    "and two workers": (2, RECIPE),
 }
 IMPORT = "import keras, keras_tuner"
 

@@ -95,7 +95,8 @@ def course(options, images, build, callback):
     import keras_tuner as kt
 
     def rate(epoch):
-        return options.learning_rate * (1 - options.decay * epoch / options.epochs)
+        fallen = math.cos(math.pi * epoch / options.epochs) if options.cosine else 1
+        return options.learning_rate * (1 + fallen) / 2
 
     class Course(kt.HyperModel):
         def build(self, hp):
@@ -208,7 +209,7 @@ def main():
         "seed": 1,
         "batch_size": 32,
         "learning_rate": 0.0,
-        "decay": 0.0,
+        "cosine": 0,
         "steps_per_execution": 1,
         "trace_once": 0,
         "stop_lost": "[]",
