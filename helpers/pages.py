@@ -25,7 +25,10 @@ def _formula(latex, display="inline"):
 
 
 class Exporter(HTMLExporter):
-    """nbconvert's, with those formulas. (Its ``embed_images`` unfolds what ``details`` folds.)"""
+    """nbconvert's, with those formulas, and links from page to page.
+
+    Its ``embed_images`` is left out, since it unfolds what ``details`` folds.
+    """
 
     def markdown2html(self, context, source):
         renderer = Markdown(
@@ -33,7 +36,8 @@ class Exporter(HTMLExporter):
             attachments=context["cell"].get("attachments", {}),
             anchor_link_text=self.anchor_link_text,
         )
-        return markdown_mistune.MarkdownWithMath(renderer=renderer).render(source)
+        made = markdown_mistune.MarkdownWithMath(renderer=renderer).render(source)
+        return re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', made)
 
     markdown2html.jinja_pass_arg = HTMLExporter.markdown2html.jinja_pass_arg
 
@@ -49,5 +53,4 @@ def write(path, notebook, title=None, **options):
     """
     name = {"metadata": {"name": title or path.stem}}
     page, _ = Exporter(**options).from_notebook_node(notebook, name)
-    page = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
-    state.write_text(path, re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', page))
+    state.write_text(path, re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL))

@@ -251,7 +251,7 @@ class Result:
 
             todo.append((f"finalist_{trial}", own, make))
         made = self.units(todo[: self.settings["finalists"]])
-        return sorted(made, key=lambda one: one["history"]["val_loss"][-1])
+        return winner_first(made)
 
     def final(self, name, **about):
         """Train on all training images under every seed, and keep the models."""
@@ -323,6 +323,11 @@ class Result:
         return found
 
 
+def winner_first(finalists):
+    """Records of finalists by their validation loss after the last epoch."""
+    return sorted(finalists, key=lambda one: one["history"]["val_loss"][-1])
+
+
 def sha256(*paths):
     """SHA-256 over names and contents of files, in order of their paths."""
     found = hashlib.sha256()
@@ -363,8 +368,7 @@ def shipped(target=TARGET):
 
 def finalists(records):
     """The finalists' records, the winner first."""
-    found = [one for name, one in records.items() if name.startswith("finalist_")]
-    return sorted(found, key=lambda one: one["history"]["val_loss"][-1])
+    return winner_first(one for name, one in records.items() if name.startswith("finalist_"))
 
 
 def table(records):

@@ -134,7 +134,6 @@ def page(notebook, title, extra=""):
         cell.metadata["closes"] = "</section>" if closes else ""
     given = {"exclude_input_prompt": True, "exclude_output_prompt": True, "anchor_link_text": ""}
     body, _ = _Slides(**given).from_notebook_node(notebook)
-    body = re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', body)
     style = STYLE.read_text(encoding="utf-8")
     style += HtmlFormatter(style="default").get_style_defs(".highlight") + EXTRA + extra
     title = html.escape(title)
